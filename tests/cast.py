@@ -1,0 +1,55 @@
+"""Who plays in the tests, and the few rows that nearly every test wants."""
+
+from dataclasses import dataclass
+
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_security.utils import hash_password
+
+from webapp.accounts.models import Member, Role, User, Workspace
+from webapp.extensions import db
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Cast:
+    workspace: Workspace
+    alice: User
+    bob: User
+    charlie: User
+
+
+def make_user(name: str) -> User:
+    user = User(
+        email=f"{name}@example.org",
+        name=name.title(),
+        password=hash_password(PASSWORD),
+        fs_uniquifier=f"uniq-{name}",
+    )
+    db.session.add(user)
+    return user
+
+
+def make_cast() -> Cast:
+    alice, bob, charlie = (make_user(name) for name in ("alice", "bob", "charlie"))
+    workspace = Workspace(name="Acme Grants", slug="acme")
+    elsewhere = Workspace(name="Elsewhere", slug="elsewhere")
+    db.session.add_all([workspace, elsewhere])
+    db.session.flush()
+    for user, where, role in (
+        (alice, workspace, Role.OWNER),
+        (bob, workspace, Role.VIEWER),
+        (charlie, elsewhere, Role.OWNER),
+    ):
+        db.session.add(Member(workspace_id=where.id, user_id=user.id, role=role))
+    db.session.commit()
+    return Cast(workspace, alice, bob, charlie)
+
+
+def signed_in_client(app: Flask, user: User) -> FlaskClient:
+    """A browser in which `user` has just signed in, through the real sign-in page."""
+    client = app.test_client()
+    answer = client.post("/sign-in", data={"email": user.email, "password": PASSWORD})
+    assert answer.status_code in (302, 303), answer.text
+    return client

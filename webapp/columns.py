@@ -1,0 +1,89 @@
+"""Column types and SQL expressions that mean the same on SQLite and PostgreSQL."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import current_app
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, literal
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import JSON, TypeDecorator
+
+# SQLite counts only INTEGER PRIMARY KEY by itself; PostgreSQL wants 64 bits.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class UtcDateTime(TypeDecorator):
+    """An aware datetime, always UTC; naive values are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Encrypted(TypeDecorator):
+    """A text kept encrypted (Fernet; the first of the app's keys writes, all of them read)."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect) -> bytes | None:
+        return None if value is None else _fernet().encrypt(value.encode())
+
+    def process_result_value(self, value: bytes | None, dialect) -> str | None:
+        if value is None:
+            return None
+        try:
+            return _fernet().decrypt(bytes(value)).decode()
+        except InvalidToken:
+            raise RuntimeError(
+                "A stored secret cannot be decrypted: SECRET_KEY or ENCRYPTION_KEYS has changed."
+            ) from None
+
+
+def _fernet() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in current_app.config["FERNET_KEYS"]])
+
+
+class database_now(FunctionElement):
+    """The database's clock, moved by some seconds: database_now(120) is two minutes from now."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, seconds: float = 0):
+        super().__init__(literal(float(seconds)))
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element, compiler, **kw) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    # six digits after the dot, like every datetime SQLAlchemy writes, so that texts compare
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {seconds} || ' seconds') || '000')"
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(element, compiler, **kw) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"(clock_timestamp() + make_interval(secs => {seconds}))"
+
+
+def dump_json(value: Any) -> str:
+    """JSON for a statement written by hand (json_each, unnest)."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

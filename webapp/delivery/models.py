@@ -1,0 +1,339 @@
+"""One person's copy, every try of ours, everything that was reported, and the counts."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.columns import BigId, Encrypted, Json, UtcDateTime
+from webapp.delivery.statuses import Status, StatusColumn
+from webapp.extensions import db
+from webapp.lib import clock
+
+
+class Security(StrEnum):
+    """How a conversation with the relay is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class Connection(db.Model):
+    """How a workspace reaches its mail relay, and how the relay's provider reports back."""
+
+    __tablename__ = "connections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(String(120))
+    provider: Mapped[str] = mapped_column(String(30), default="smtp")
+    host: Mapped[str] = mapped_column(String(255))
+    port: Mapped[int] = mapped_column(default=587)
+    security: Mapped[str] = mapped_column(String(10), default=Security.STARTTLS)
+    username: Mapped[str | None] = mapped_column(String(255))
+    password: Mapped[str | None] = mapped_column(Encrypted)
+    from_name: Mapped[str] = mapped_column(String(120), default="")
+    from_address: Mapped[str] = mapped_column(String(254), default="")
+    max_connections: Mapped[int] = mapped_column(default=4)
+    # the way back: the hook's address is /hooks/<provider>/<hook_token>
+    hook_token: Mapped[str] = mapped_column(String(64), unique=True)
+    hook_secret: Mapped[str | None] = mapped_column(Encrypted)
+    old_hook_secret: Mapped[str | None] = mapped_column(Encrypted)
+    old_hook_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    refused_signatures: Mapped[int] = mapped_column(default=0)
+    # connect failures pause the Connection; copies stay queued
+    paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pause_reason: Mapped[str] = mapped_column(String(500), default="")
+    connect_failures: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def reports(self) -> bool:
+        """Whether anything ever comes back over this Connection beyond the SMTP answer."""
+        return self.provider != "smtp"
+
+
+class Recipient(db.Model):
+    """One person's copy of one BulkEmail; address, name and merge values frozen at its start.
+
+    Its token is `signing.make_token(key, "copy", id)` and its Message-ID `<token@domain>` with the
+    email's frozen domain; neither is stored. In flight is a mark (in_flight_at), not a status.
+    """
+
+    __tablename__ = "recipients"
+    __table_args__ = (
+        UniqueConstraint("bulk_email_id", "record_id"),
+        Index(None, "bulk_email_id", "status", "id"),
+        Index(None, "bulk_email_id", "address_key"),
+        Index(None, "bulk_email_id", "changed_at", "id"),
+        Index(None, "workspace_id", "id"),
+        Index(None, "workspace_id", "address_key"),
+        Index(None, "provider_message_id"),
+        # what the sender takes next, and what the sweeper looks at: few rows at any time
+        Index(
+            "ix_recipients_waiting",
+            "bulk_email_id",
+            "next_try_at",
+            "id",
+            sqlite_where=text("status <= 1"),
+            postgresql_where=text("status <= 1"),
+        ),
+        Index(
+            "ix_recipients_leased",
+            "lease_until",
+            sqlite_where=text("lease_until IS NOT NULL"),
+            postgresql_where=text("lease_until IS NOT NULL"),
+        ),
+        CheckConstraint("fence >= 0", name="fence"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    bulk_email_id: Mapped[int] = mapped_column(ForeignKey("bulk_emails.id", ondelete="CASCADE"))
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    # no foreign key: the copy's history outlives the record
+    record_id: Mapped[int | None] = mapped_column(BigId)
+    connection_id: Mapped[int | None] = mapped_column(
+        ForeignKey("connections.id", ondelete="SET NULL")
+    )
+    name: Mapped[str] = mapped_column(String(300), default="")
+    address: Mapped[str] = mapped_column(String(320), default="")
+    address_key: Mapped[str | None] = mapped_column(String(320))
+    merge_values: Mapped[dict] = mapped_column(Json, default=dict)
+
+    status: Mapped[Status] = mapped_column(StatusColumn, default=Status.QUEUED)
+    # what we decided in this generation (withheld, failed, unconfirmed, gave up, marked as sent)
+    decision: Mapped[Status | None] = mapped_column(StatusColumn)
+    generation: Mapped[int] = mapped_column(SmallInteger, default=0)
+    cause: Mapped[str | None] = mapped_column(String(30))
+    reply: Mapped[str] = mapped_column(Text, default="")  # raw last words about this copy
+    is_conflicting: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    in_flight_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    first_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the mail's Date, kept
+    attempt_count: Mapped[int] = mapped_column(SmallInteger, default=0)
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    provider_message_id: Mapped[str | None] = mapped_column(String(255))
+
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    open_count: Mapped[int] = mapped_column(default=0)
+    clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    click_count: Mapped[int] = mapped_column(default=0)
+    complained_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unsubscribed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    resend_of_id: Mapped[int | None] = mapped_column(BigId)
+
+    connection: Mapped[Connection | None] = relationship()
+
+
+class Phase(StrEnum):
+    """How far a try got. From BODY_SENT on, the mail may have been taken."""
+
+    CONNECT = "connect"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY_SENT = "body_sent"
+    ANSWERED = "answered"
+
+
+class Attempt(db.Model):
+    """One try of ours to hand a copy over, with what was answered. Inserted with its outcome."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index(None, "recipient_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id", ondelete="CASCADE"))
+    generation: Mapped[int] = mapped_column(SmallInteger, default=0)
+    fence: Mapped[int]
+    is_fence_valid: Mapped[bool] = mapped_column(default=True)
+    phase: Mapped[str] = mapped_column(String(12))
+    code: Mapped[int | None] = mapped_column(SmallInteger)  # SMTP reply code, RFC 5321 4.2
+    reply: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[Status] = mapped_column(StatusColumn)  # what this try alone says
+    cause: Mapped[str | None] = mapped_column(String(30))
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class ArrivalStage(StrEnum):
+    STORED = "stored"
+    DIGESTED = "digested"
+    UNREADABLE = "unreadable"
+
+
+class Arrival(db.Model):
+    """Raw bytes that a provider or a mailbox handed in, stored before we said thank you."""
+
+    __tablename__ = "arrivals"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "dedupe_key"),
+        Index(
+            "ix_arrivals_stored",
+            "id",
+            sqlite_where=text("stage = 'stored'"),
+            postgresql_where=text("stage = 'stored'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    provider: Mapped[str] = mapped_column(String(30))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    headers: Mapped[dict] = mapped_column(Json, default=dict)
+    dedupe_key: Mapped[str] = mapped_column(String(128))
+    stage: Mapped[str] = mapped_column(String(12), default=ArrivalStage.STORED)
+    # digested for suppressions only, because the tracker was off: once more at re-installation
+    is_unapplied: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str] = mapped_column(String(500), default="")
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    digested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MatchedBy(StrEnum):
+    TOKEN = "token"
+    MESSAGE_ID = "message_id"
+    ADDRESS = "address"
+    PERSON = "person"
+
+
+class Event(db.Model):
+    """A Report stored: once, never changed; a replay supersedes it and stores another."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        # the key is a 64-bit hash of kind, address, time, attempt and url: providers repeat themselves
+        UniqueConstraint("recipient_id", "key"),
+        Index(None, "arrival_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id", ondelete="CASCADE"))
+    key: Mapped[int] = mapped_column(BigId)
+    arrival_id: Mapped[int | None] = mapped_column(ForeignKey("arrivals.id", ondelete="SET NULL"))
+    kind: Mapped[str] = mapped_column(String(20))
+    status: Mapped[Status | None] = mapped_column(StatusColumn)  # what this event alone says
+    cause: Mapped[str | None] = mapped_column(String(30))
+    reply: Mapped[str] = mapped_column(Text, default="")
+    native: Mapped[str] = mapped_column(String(60), default="")
+    provider_event_id: Mapped[str | None] = mapped_column(String(255))
+    matched_by: Mapped[str] = mapped_column(String(12), default=MatchedBy.TOKEN)
+    is_conflict: Mapped[bool] = mapped_column(default=False)
+    details: Mapped[dict] = mapped_column(Json, default=dict)
+    happened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ParkedReport(db.Model):
+    """A Report whose copy was not found (yet): tried again, then shown in the Unmatched tray."""
+
+    __tablename__ = "parked_reports"
+    __table_args__ = (
+        UniqueConstraint("arrival_id", "position"),
+        Index(None, "workspace_id", "unmatched_at"),
+        Index(None, "next_try_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    arrival_id: Mapped[int] = mapped_column(ForeignKey("arrivals.id", ondelete="CASCADE"))
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    position: Mapped[int]  # of the Report within its Arrival
+    report: Mapped[dict] = mapped_column(Json)
+    tries: Mapped[int] = mapped_column(SmallInteger, default=0)
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unmatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    why: Mapped[str] = mapped_column(String(300), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class Suppression(db.Model):
+    """An address this workspace no longer writes to, with what caused it."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (
+        Index(
+            "uq_suppressions_active",
+            "workspace_id",
+            "address_key",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    address: Mapped[str] = mapped_column(String(320))
+    address_key: Mapped[str] = mapped_column(String(320))
+    cause: Mapped[str] = mapped_column(String(30))
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lifted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    lifted_reason: Mapped[str] = mapped_column(String(300), default="")
+
+
+class Tally(db.Model):
+    """The counts of one BulkEmail by status, moved by deltas in the transaction that moves the
+    copies; `version` rises with every change and is all that an unchanged page asks for."""
+
+    __tablename__ = "tallies"
+
+    bulk_email_id: Mapped[int] = mapped_column(
+        ForeignKey("bulk_emails.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(BigId, default=0)
+    queued: Mapped[int] = mapped_column(default=0)
+    retrying: Mapped[int] = mapped_column(default=0)
+    withheld: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    unconfirmed: Mapped[int] = mapped_column(default=0)
+    sent: Mapped[int] = mapped_column(default=0)
+    deferred: Mapped[int] = mapped_column(default=0)
+    dropped: Mapped[int] = mapped_column(default=0)
+    bounced_soft: Mapped[int] = mapped_column(default=0)
+    delivered: Mapped[int] = mapped_column(default=0)
+    bounced: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+    @property
+    def selected(self) -> int:
+        """Everybody selected, failures included: the books balance because this is their sum."""
+        return sum(getattr(self, status.value) for status in Status)
+
+
+class ClockLease(db.Model):
+    """The right to run the clock (sweep, schedule), held by one worker at a time."""
+
+    __tablename__ = "clock_leases"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64), default="")
+    until: Mapped[datetime] = mapped_column(UtcDateTime)

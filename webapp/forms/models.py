@@ -1,0 +1,198 @@
+"""The customer's tables: Form, Field, Record, View, and what imports and exports leave behind."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.accounts.models import Workspace
+from webapp.columns import BigId, Json, UtcDateTime
+from webapp.extensions import db
+from webapp.lib import clock
+
+
+class FieldKind(StrEnum):
+    TEXT = "text"
+    EMAIL = "email"
+    NUMBER = "number"
+    DATE = "date"
+    CHOICE = "choice"
+    YES_NO = "yes_no"
+
+
+class Form(db.Model):
+    """A table of the workspace. With `source` set its rows come from a registered row source
+    (Email Tracker Stats does), not from records, and its fields cannot be edited."""
+
+    __tablename__ = "forms"
+    __table_args__ = (
+        # one Stats form a workspace, however often and however parallel it is installed
+        Index("uq_forms_workspace_id_source", "workspace_id", "source", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(120))
+    source: Mapped[str | None] = mapped_column(String(40))
+    position: Mapped[int] = mapped_column(default=0)
+    record_count: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    hidden_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    workspace: Mapped[Workspace] = relationship()
+    fields: Mapped[list["Field"]] = relationship(
+        back_populates="form", order_by="Field.position", cascade="all, delete-orphan"
+    )
+
+
+class Field(db.Model):
+    """A column of a form. `key` names it in Record.values and in merge fields, and never changes."""
+
+    __tablename__ = "fields"
+    __table_args__ = (UniqueConstraint("form_id", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(60))
+    label: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(20))
+    is_required: Mapped[bool] = mapped_column(default=False)
+    choices: Mapped[list] = mapped_column(Json, default=list)
+    position: Mapped[int] = mapped_column(default=0)
+
+    form: Mapped[Form] = relationship(back_populates="fields")
+
+
+class Record(db.Model):
+    """A row of a form: values by field key, as typed JSON (dates as ISO text)."""
+
+    __tablename__ = "records"
+    __table_args__ = (Index(None, "form_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id", ondelete="CASCADE"))
+    values: Mapped[dict] = mapped_column(Json, default=dict)
+    search: Mapped[str] = mapped_column(Text, default="")  # all values, case-folded
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+    form: Mapped[Form] = relationship()
+
+
+class RecordAddress(db.Model):
+    """What an email field of a record holds, validated when the record was written.
+
+    `address_key` (see lib/addresses.py) is equal for addresses of the same mailbox and NULL where
+    `problem` says why nothing can be sent there. An audience is an INSERT … SELECT from this table.
+    """
+
+    __tablename__ = "record_addresses"
+    __table_args__ = (
+        UniqueConstraint("record_id", "field_id"),
+        Index(None, "field_id", "record_id"),
+        Index(None, "address_key"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    record_id: Mapped[int] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
+    field_id: Mapped[int] = mapped_column(ForeignKey("fields.id", ondelete="CASCADE"))
+    address: Mapped[str] = mapped_column(String(320), default="")
+    address_key: Mapped[str | None] = mapped_column(String(320))
+    problem: Mapped[str | None] = mapped_column(String(300))
+
+
+class RecordChange(db.Model):
+    """One edit of a record: which values were what before, and who changed them."""
+
+    __tablename__ = "record_changes"
+    __table_args__ = (Index(None, "record_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    record_id: Mapped[int] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    user_name: Mapped[str] = mapped_column(String(254), default="")
+    what: Mapped[str] = mapped_column(String(20))  # created, edited, imported
+    before: Mapped[dict] = mapped_column(Json, default=dict)
+    after: Mapped[dict] = mapped_column(Json, default=dict)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class View(db.Model):
+    """A saved filter, sorting and choice of columns of one form's grid."""
+
+    __tablename__ = "views"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    settings: Mapped[dict] = mapped_column(Json, default=dict)
+    is_default: Mapped[bool] = mapped_column(default=False)
+
+    form: Mapped[Form] = relationship()
+
+
+class TransferStage(StrEnum):
+    """Where an import or export is."""
+
+    UPLOADED = "uploaded"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class Import(db.Model):
+    """A file being brought into a form. Rows are staged first and appear in one transaction."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    file_name: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes]
+    encoding: Mapped[str] = mapped_column(String(20), default="")
+    delimiter: Mapped[str] = mapped_column(String(1), default="")
+    mapping: Mapped[dict] = mapped_column(Json, default=dict)  # column number → field key
+    stage: Mapped[str] = mapped_column(String(20), default=TransferStage.UPLOADED)
+    rows_total: Mapped[int] = mapped_column(default=0)
+    rows_done: Mapped[int] = mapped_column(default=0)
+    rows_refused: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    form: Mapped[Form] = relationship()
+
+
+class ImportRow(db.Model):
+    """A staged row of an import, or a refused one with its reason."""
+
+    __tablename__ = "import_rows"
+    __table_args__ = (Index(None, "import_id", "line"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"))
+    line: Mapped[int]
+    values: Mapped[dict] = mapped_column(Json, default=dict)
+    refused: Mapped[str | None] = mapped_column(String(500))
+
+
+class Export(db.Model):
+    """A file made from a grid in the background, kept a day for its maker."""
+
+    __tablename__ = "exports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    settings: Mapped[dict] = mapped_column(Json, default=dict)
+    stage: Mapped[str] = mapped_column(String(20), default=TransferStage.RUNNING)
+    rows_total: Mapped[int] = mapped_column(default=0)
+    rows_done: Mapped[int] = mapped_column(default=0)
+    path: Mapped[str] = mapped_column(String(300), default="")
+    error: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    form: Mapped[Form] = relationship()

@@ -1,0 +1,47 @@
+"""Tokens that cannot be guessed: a row's id and an HMAC over it, so no token needs storing.
+
+A token is lower-case (mail relays fold the case of a local part), safe in a local part, a header
+and a URL, and of one kind: a token for unsubscribing opens no other door.
+"""
+
+import base64
+import hashlib
+import hmac
+
+_MAC_BYTES = 15
+
+
+def make_token(key: bytes, kind: str, row_id: int) -> str:
+    """The token of row `row_id` for the purpose `kind`."""
+    return f"{_number(row_id)}-{_mac(key, kind, row_id)}"
+
+
+def read_token(key: bytes, kind: str, token: str) -> int | None:
+    """The row id in `token`, or None if it was not made by `make_token(key, kind, …)`."""
+    number, _, mac = token.strip().lower().partition("-")
+    try:
+        row_id = int(number, 36)
+    except ValueError:
+        return None
+    if row_id < 1 or row_id.bit_length() > 63 or number != _number(row_id):
+        return None
+    is_ours = hmac.compare_digest(mac.encode(errors="replace"), _mac(key, kind, row_id).encode())
+    return row_id if is_ours else None
+
+
+def derive_key(secret: str, purpose: str) -> bytes:
+    """32 bytes of key for one purpose from the installation's secret (HKDF's expand step)."""
+    return hmac.digest(secret.encode(), b"email-tracker/" + purpose.encode() + b"\x01", "sha256")
+
+
+def _mac(key: bytes, kind: str, row_id: int) -> str:
+    digest = hmac.digest(key, f"{kind}:{row_id}".encode(), hashlib.sha256)
+    return base64.b32encode(digest[:_MAC_BYTES]).decode().lower()
+
+
+def _number(value: int) -> str:
+    digits = ""
+    while value:
+        value, digit = divmod(value, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits

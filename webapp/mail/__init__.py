@@ -1,0 +1,1 @@
+"""Pure: messages, conversations, replies, reports. No Flask, no database."""

@@ -1,0 +1,47 @@
+"""What an Arrival says of one copy, in our words."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from webapp.mail.causes import Cause
+
+
+class ReportKind(StrEnum):
+    """The vocabulary, after django-anymail's normalised event types."""
+
+    PROCESSED = "processed"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    BOUNCED_SOFT = "bounced_soft"
+    BOUNCED = "bounced"
+    DROPPED = "dropped"
+    AUTOREPLIED = "autoreplied"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One thing that a provider or a mailbox says of one copy.
+
+    `token` is the copy's own (it travelled in the message) and None when it did not come back;
+    then `provider_message_id` or `address` must do. `happened_at` is the provider's time, None
+    when it gave none that can be used. Texts are strangers': cleaned of NUL and capped, never
+    trusted. `native` is the provider's own word for the kind, `details` what has no field (url,
+    user_agent, attempt).
+    """
+
+    kind: ReportKind
+    token: str | None
+    address: str | None
+    happened_at: datetime | None
+    provider_message_id: str | None = None
+    provider_event_id: str | None = None
+    cause: Cause | None = None
+    reply: str = ""
+    native: str = ""
+    details: dict = field(default_factory=dict)

@@ -1,0 +1,43 @@
+"""Places on pages that plugins fill, so that no room below needs to know the ones above it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab of the navigation bar. `address(workspace)` is its URL; `plugin` must be on, if named."""
+
+    label: str
+    icon: str
+    address: Callable[[Any], str]
+    plugin: str | None = None
+    order: int = 50
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of a page. `render(subject)` gives safe HTML, "" to show nothing; `plugin` as in Tab.
+
+    `name` is the last piece of its URL where the panel is a tab of its own.
+    """
+
+    name: str
+    label: str
+    render: Callable[[Any], str]
+    plugin: str | None = None
+    order: int = 50
+
+
+navigation_tabs: list[Tab] = []
+bulk_emails_banners: list[Panel] = []  # above the list of emails; subject: Workspace
+bulk_email_panels: list[Panel] = []  # tabs of one email; subject: BulkEmail
+record_panels: list[Panel] = []  # beside a record; subject: Record
+
+
+def fill(slot: list, filling: Tab | Panel) -> None:
+    """Put `filling` in its place; twice is once (create_app may run often in one process)."""
+    if not any(present.label == filling.label for present in slot):
+        slot.append(filling)
+        slot.sort(key=lambda present: present.order)

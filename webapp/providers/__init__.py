@@ -1,0 +1,1 @@
+"""One file for each provider of mail relays, all of the same shape."""

@@ -1,0 +1,133 @@
+"""How every answer is made: the part for htmx, the page otherwise; error pages; filters."""
+
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, flash, make_response, redirect, render_template, request, url_for
+from flask_limiter.errors import RateLimitExceeded
+from flask_security.core import current_user
+from flask_wtf.csrf import CSRFError
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
+
+from webapp.lib import clock
+
+Navigation = Callable[[], dict]
+
+# Nothing inline, nothing from elsewhere. Mail bodies are shown in frames with a policy of their own.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'; frame-src 'self'"
+)
+
+
+def init_app(app: Flask, navigation: Navigation) -> None:
+    """Make `app` answer in pages and parts. `navigation()` gives the base page its variables."""
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(moment=moment, ago=ago, count=count)
+    app.jinja_env.globals.update(wants_part=wants_part)
+    app.context_processor(navigation)
+    app.register_error_handler(HTTPException, _error)
+    app.register_error_handler(CSRFError, _error)
+    app.register_error_handler(RateLimitExceeded, _error)
+    app.after_request(_finish)
+
+
+def wants_part() -> bool:
+    """Whether htmx asked for a piece of the page it already has."""
+    return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+
+
+def render(page: str, part: str | None = None, *, status: int = 200, **context) -> Response:
+    """`part` for htmx, `page` for everybody else (and where there is no part).
+
+    Notices flashed meanwhile ride along with a part, out of band.
+    """
+    if part and wants_part():
+        body = render_template(part, **context) + render_template("_notices.html", oob=True)
+        return make_response(body, status)
+    return make_response(render_template(page, **context), status)
+
+
+def render_parts(*parts: str, status: int = 200, **context) -> Response:
+    """Several parts in one answer to htmx; all but the first must carry hx-swap-oob."""
+    bodies = [render_template(part, **context) for part in (*parts, "_notices.html")]
+    return make_response("\n".join(bodies), status)
+
+
+def see_other(location: str) -> Response:
+    """After a POST: go and look there (303); htmx is told to load it as a page."""
+    if wants_part():
+        return make_response("", 204, {"HX-Redirect": location})
+    return redirect(location, 303)  # type: ignore[return-value]
+
+
+def notice(text: str, kind: str = "success", link: str = "", link_text: str = "") -> None:
+    """A sentence shown once at the top of the next page or part: success, info, warning, danger."""
+    flash({"text": text, "link": link, "link_text": link_text}, kind)  # type: ignore[arg-type]
+
+
+def local_path(target: str | None, otherwise: str) -> str:
+    """`target` if it is a path of this site, else `otherwise`: `next=` never leads away."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return otherwise
+    parts = urlsplit(target)
+    is_local = not parts.scheme and not parts.netloc and "\\" not in target
+    return target if is_local and target.isprintable() else otherwise
+
+
+def moment(value: datetime | None, form: str = "%-d %b %Y, %H:%M %Z") -> str:
+    """A time in the viewer's zone, the zone named."""
+    if value is None:
+        return "–"
+    zone = getattr(current_user, "time_zone", None) or "UTC"
+    return value.astimezone(ZoneInfo(zone)).strftime(form)
+
+
+def ago(value: datetime | None) -> str:
+    """A time as a distance: "3 min ago", "in 2 h"."""
+    if value is None:
+        return "–"
+    seconds = (clock.now() - value).total_seconds()
+    distance = abs(seconds)
+    if distance < 10:
+        return "now"
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if distance >= size:
+            text = f"{int(distance // size)} {unit}"
+            return f"{text} ago" if seconds > 0 else f"in {text}"
+    return "now"
+
+
+def count(value: int) -> str:
+    """A number with thousands separated: 3,000."""
+    return f"{value:,}"
+
+
+def _error(error: HTTPException) -> Response:
+    known = {400, 401, 403, 404, 409, 413, 415, 419, 422, 429, 500, 503}
+    status = 419 if isinstance(error, CSRFError) else (error.code or 500)
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    template = status if status in known else 500
+    return render("errors/page.html", "errors/_part.html", status=status, code=template)
+
+
+def _finish(response: Response) -> Response:
+    response.vary.add("HX-Request")
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if request.endpoint != "static" and response.mimetype == "text/html":
+        response.headers.setdefault("Cache-Control", "private, no-store")
+    return response
+
+
+def address_of(endpoint: str, **values) -> str:
+    """The full address of a page, for use outside the site (mails, hooks)."""
+    return url_for(endpoint, _external=True, **values)

@@ -1,0 +1,1 @@
+"""Runs workers: `python worker.py`, any number of times, on any number of hosts."""
