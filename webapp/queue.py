@@ -1,5 +1,7 @@
 """RQ, wrapped once. Redis carries wake-ups with ids only and may lose them: the clock wakes again."""
 
+import functools
+import threading
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -21,6 +23,13 @@ class Lane(StrEnum):
 
 
 JOB_TIMEOUT_SECONDS = 3600
+WAKE_SECONDS = 8  # how long a wake-up nobody answered stands in the way of the next one
+
+# What the clock calls every two seconds, on one worker of all at a time: sweeping, schedules,
+# wake-ups that were lost. Each in an app context of its own; an error is logged and the next goes on.
+clock_tasks: list[Callable[[], object]] = []
+
+_stopping = threading.Event()
 
 
 def init_app(app: Flask) -> None:
@@ -30,12 +39,26 @@ def init_app(app: Flask) -> None:
     )
 
 
+def add_clock_task(task: Callable[[], object]) -> None:
+    """Have the clock call `task`; twice is once (create_app may run often in one process)."""
+    if task not in clock_tasks:
+        clock_tasks.append(task)
+
+
 def job(lane: Lane) -> Callable:
-    """Mark a function in a jobs.py as run by the workers of `lane`."""
+    """Mark a function in a jobs.py as run by the workers of `lane`.
+
+    Its arguments are ids. While it begins, the next wake-up for the same ids may already queue.
+    """
 
     def mark(function: Callable) -> Callable:
-        function.lane = lane  # type: ignore[attr-defined]
-        return function
+        @functools.wraps(function)
+        def answer(*ids: int) -> object:
+            _answered(function, ids)
+            return function(*ids)
+
+        answer.lane = lane  # type: ignore[attr-defined]
+        return answer
 
     return mark
 
@@ -51,12 +74,35 @@ def queue(lane: Lane) -> Queue:
 def wake(function: Callable, *ids: int) -> None:
     """Ask a worker to run the job `function(*ids)`. Call it after the commit, on the next line.
 
-    A Redis that is away is logged, not raised: what is to be done is in the database, and the
-    clock wakes for it again within ten seconds.
+    Ringing twice before anybody opened is ringing once. A Redis that is away is logged, not
+    raised: what is to be done is in the database, and the clock wakes for it within ten seconds.
     """
     try:
+        if not connection().set(_bell(function, ids), 1, nx=True, ex=WAKE_SECONDS):
+            return
         queue(function.lane).enqueue(  # type: ignore[attr-defined]
             function, *ids, job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=86400
         )
     except redis.RedisError as error:
         log.warning("wake_lost", job=function.__name__, ids=ids, error=str(error))
+
+
+def is_stopping() -> bool:
+    """Whether this worker was asked to stop: a long job ends its slice at the next safe place."""
+    return _stopping.is_set()
+
+
+def ask_to_stop() -> None:
+    """What SIGTERM does in a worker; a job that does not listen is ended ten seconds later."""
+    _stopping.set()
+
+
+def _answered(function: Callable, ids: tuple[int, ...]) -> None:
+    try:
+        connection().delete(_bell(function, ids))
+    except redis.RedisError as error:
+        log.warning("bell_not_cleared", job=function.__name__, ids=ids, error=str(error))
+
+
+def _bell(function: Callable, ids: tuple[int, ...]) -> str:
+    return ":".join(["bell", function.__module__, function.__name__, *map(str, ids)])
