@@ -148,17 +148,6 @@ class Recipient(db.Model):
     connection: Mapped[Connection | None] = relationship()
 
 
-class Phase(StrEnum):
-    """How far a try got. From BODY_SENT on, the mail may have been taken."""
-
-    CONNECT = "connect"
-    MAIL = "mail"
-    RCPT = "rcpt"
-    DATA = "data"
-    BODY_SENT = "body_sent"
-    ANSWERED = "answered"
-
-
 class Attempt(db.Model):
     """One try of ours to hand a copy over, with what was answered. Inserted with its outcome."""
 

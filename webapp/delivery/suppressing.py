@@ -1,0 +1,94 @@
+"""Addresses that a workspace no longer writes to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from webapp.delivery.models import Suppression
+from webapp.extensions import db
+from webapp.lib import addresses, clock
+from webapp.mail.causes import Cause
+
+# providers.md: only these say that nobody is there; any other 5xx is right one time in three
+SUPPRESSING = (
+    Cause.MAILBOX_MISSING,
+    Cause.DOMAIN_MISSING,
+    Cause.COMPLAINED,
+    Cause.UNSUBSCRIBED,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An address to suppress, and why. `event_id` is what proved it."""
+
+    address: str
+    cause: Cause
+    reason: str = ""
+    event_id: int | None = None
+    created_by_id: int | None = None
+
+
+def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
+    """Suppress addresses, in the caller's transaction; those already on the list stay as they are."""
+    rows = {}
+    for entry in entries:
+        checked = addresses.check(entry.address)
+        if checked.key and checked.key not in rows:
+            rows[checked.key] = {
+                "workspace_id": workspace_id,
+                "address": checked.address,
+                "address_key": checked.key,
+                "cause": entry.cause,
+                "reason": entry.reason[:500],
+                "event_id": entry.event_id,
+                "created_by_id": entry.created_by_id,
+                "created_at": clock.now(),
+                "lifted_reason": "",
+            }
+    if not rows:
+        return
+    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    insert = postgresql_insert if is_postgresql else sqlite_insert
+    db.session.execute(
+        insert(Suppression).on_conflict_do_nothing(
+            index_elements=["workspace_id", "address_key"], index_where=text("lifted_at IS NULL")
+        ),
+        [rows[key] for key in sorted(rows)],
+    )
+
+
+def suppressed(workspace_id: int, keys: Sequence[str]) -> dict[str, Suppression]:
+    """The active suppressions among address keys."""
+    found: dict[str, Suppression] = {}
+    for start in range(0, len(keys), 500):
+        rows = db.session.scalars(
+            select(Suppression).where(
+                Suppression.workspace_id == workspace_id,
+                Suppression.address_key.in_(keys[start : start + 500]),
+                Suppression.lifted_at.is_(None),
+            )
+        )
+        found |= {row.address_key: row for row in rows}
+    return found
+
+
+def withholding_cause(suppression_cause: str) -> Cause:
+    """Why a copy to a suppressed address is withheld, as the copy shows it."""
+    if suppression_cause in (Cause.UNSUBSCRIBED, Cause.COMPLAINED):
+        return Cause(suppression_cause)
+    return Cause.SUPPRESSED
+
+
+def lift(suppression: Suppression, by_id: int | None, reason: str) -> bool:
+    """Write to the address again. False: somebody lifted it before."""
+    done = db.session.execute(
+        update(Suppression)
+        .where(Suppression.id == suppression.id, Suppression.lifted_at.is_(None))
+        .values(lifted_at=clock.now(), lifted_by_id=by_id, lifted_reason=reason[:300])
+        .execution_options(synchronize_session=False)
+    )
+    return done.rowcount == 1

@@ -1,0 +1,35 @@
+"""The token of a copy: it travels in the message and comes back in whatever is said of it."""
+
+from webapp.lib import signing
+
+COPY = "copy"
+TEST = "test"
+UNSUBSCRIBE = "unsubscribe"
+
+
+def copy_token(key: bytes, recipient_id: int) -> str:
+    """The token of a copy; also the left side of its Message-ID."""
+    return signing.make_token(key, COPY, recipient_id)
+
+
+def read_copy_token(key: bytes, token: str) -> int | None:
+    """The id of the Recipient, or None."""
+    return signing.read_token(key, COPY, token)
+
+
+def unsubscribe_token(key: bytes, recipient_id: int) -> str:
+    """Another than the copy's own: a forwarded Message-ID must not unsubscribe anybody."""
+    return signing.make_token(key, UNSUBSCRIBE, recipient_id)
+
+
+def read_unsubscribe_token(key: bytes, token: str) -> int | None:
+    return signing.read_token(key, UNSUBSCRIBE, token)
+
+
+def is_test_token(key: bytes, token: str) -> bool:
+    """Whether it came back from a test mail, of which no books are kept."""
+    return signing.read_token(key, TEST, token) is not None
+
+
+def test_token(key: bytes, number: int) -> str:
+    return signing.make_token(key, TEST, number)

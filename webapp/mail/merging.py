@@ -1,0 +1,140 @@
+"""The merge language: Liquid, on plain values only, with limits.
+
+`{{ first_name | default: "friend" }}`; a blank value without a fall-back fails that one copy, so
+that nobody reads "Dear ,".
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from liquid import BoundTemplate, Environment, FalsyStrictUndefined
+from liquid.exceptions import LiquidError
+
+MAX_SOURCE = 200_000
+MAX_OUTPUT = 500_000
+_FORBIDDEN_TAGS = ("include", "render", "tablerow", "increment", "decrement", "cycle", "ifchanged")
+_SIMPLE = re.compile(r"\{\{-?\s*([a-z_][a-z0-9_]*)\s*(?:\|\s*default:\s*\"([^\"{}]*)\"\s*)?-?\}\}")
+
+
+class MergeError(ValueError):
+    """A text cannot be merged; the message is one sentence for the sender."""
+
+
+class _Missing(FalsyStrictUndefined):
+    """Absent values are false in `if`, take their default, and fail when they are to be shown."""
+
+    force_liquid_default = True
+    allowed_properties = FalsyStrictUndefined.allowed_properties | {"force_liquid_default"}
+
+
+class _Limited(Environment):
+    output_stream_limit = MAX_OUTPUT
+    loop_iteration_limit = 2_000
+    local_namespace_limit = 100_000
+    block_nesting_limit = 12
+    context_depth_limit = 12
+
+
+def _environment(autoescape: bool) -> Environment:
+    environment = _Limited(undefined=_Missing, autoescape=autoescape)
+    for tag in _FORBIDDEN_TAGS:
+        environment.tags.pop(tag, None)
+    environment.add_filter("safe_link", safe_link)
+    return environment
+
+
+def safe_link(value: object) -> str:
+    """The address of a link, or "#": a record must not bring a script into a mail."""
+    text = str(value).strip()
+    return text if re.match(r"(https?://|mailto:)", text, re.IGNORECASE) else "#"
+
+
+_ENVIRONMENTS = {escaped: _environment(escaped) for escaped in (False, True)}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one value: its field and what stands there when the value is blank."""
+
+    field: str
+    fallback: str | None
+
+
+@lru_cache(maxsize=256)
+def parse(source: str, escaped: bool = False) -> BoundTemplate:
+    """Compile `source`. Raises MergeError with a sentence that says where it is wrong."""
+    if len(source) > MAX_SOURCE:
+        raise MergeError(f"The text is too long: at most {MAX_SOURCE:,} characters.")
+    try:
+        return _ENVIRONMENTS[escaped].from_string(source)
+    except LiquidError as error:
+        raise MergeError(_sentence(error)) from None
+    except RecursionError:
+        raise MergeError("The text has merge tags nested too deeply.") from None
+
+
+def split(source: str) -> list[str | Slot] | None:
+    """`source` as static texts and slots where it has nothing but plain merge fields, else None."""
+    parts: list[str | Slot] = []
+    end = 0
+    for match in _SIMPLE.finditer(source):
+        parts += [source[end : match.start()], Slot(match[1], match[2])]
+        end = match.end()
+    parts.append(source[end:])
+    is_plain = not any("{{" in part or "{%" in part for part in parts if isinstance(part, str))
+    return parts if is_plain and "{{-" not in source and "-}}" not in source else None
+
+
+def render(source: str, values: Mapping[str, object], *, escaped: bool = False) -> str:
+    """`source` with `values`. Raises MergeError: a blank value without fall-back, or a limit."""
+    try:
+        return parse(source, escaped).render(**values)
+    except LiquidError as error:
+        raise MergeError(_sentence(error)) from None
+    except (RecursionError, MemoryError):
+        raise MergeError("The text needs too much work to merge.") from None
+
+
+def fields_in(source: str) -> set[str]:
+    """The names of the merge fields that `source` uses. Raises MergeError."""
+    return set(parse(source).global_variables())
+
+
+def problems(sources: Mapping[str, str], known: set[str]) -> dict[str, str]:
+    """What is wrong with texts before anybody's values are looked at: {name of text: sentence}."""
+    found = {}
+    for name, source in sources.items():
+        try:
+            unknown = sorted(fields_in(source) - known)
+        except MergeError as error:
+            found[name] = str(error)
+            continue
+        if unknown:
+            found[name] = (
+                f"There is no field called {', '.join(unknown)} in this form. Pick the merge"
+                " field from the list."
+            )
+    return found
+
+
+def merge_values(values: Mapping[str, object]) -> dict[str, object]:
+    """A record's values as merge values: plain, blanks left out so that fall-backs apply."""
+    merged = {}
+    for key, value in values.items():
+        if value is None or (isinstance(value, str) and not value.strip()):
+            continue
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        merged[key] = value if isinstance(value, (int, float)) else str(value)
+    return merged
+
+
+def _sentence(error: LiquidError) -> str:
+    text = str(error.args[0] if error.args else error).splitlines()[0]
+    if match := re.search(r"'(\w+)' is undefined", text):
+        return f"The field {match[1]} is empty and has no fall-back."
+    if "limit" in text:
+        return "The text needs too much work to merge: it loops too often or grows too large."
+    return f"The merge tags cannot be read: {text[:200]}"

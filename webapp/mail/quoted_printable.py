@@ -1,0 +1,50 @@
+"""Quoted-printable (RFC 2045 6.7) in pieces that can be joined: static text and merged values.
+
+A value always begins and ends its own line by soft breaks, so its length is free. A dot in the
+first column is written =2E: the result never needs dot-stuffing (RFC 5321 4.5.2).
+"""
+
+_PLAIN = frozenset(range(33, 127)) - {ord("=")}
+_OCTETS = [bytes([octet]) if octet in _PLAIN else b"=%02X" % octet for octet in range(256)]
+_WIDTH = 75
+
+
+def encode(data: bytes) -> bytes:
+    """`data` encoded from the first column on; line breaks of any kind become CRLF."""
+    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return b"\r\n".join(_line(line) for line in data.split(b"\n"))
+
+
+def _line(line: bytes) -> bytes:
+    done: list[bytes] = []
+    current: list[bytes] = []
+    column = 0
+    last = len(line) - 1
+    for position, octet in enumerate(line):
+        text = _OCTETS[octet]
+        if octet in b" \t" and position != last:
+            text = bytes([octet])
+        if column + len(text) > _WIDTH:
+            done.append(b"".join(current) + b"=")
+            current, column = [], 0
+        if octet == ord(".") and column == 0:
+            text = b"=2E"
+        current.append(text)
+        column += len(text)
+    done.append(b"".join(current))
+    return b"\r\n".join(done)
+
+
+def join(parts: list[tuple[bool, bytes]]) -> bytes:
+    """Encoded parts joined to one body; (True, …) marks a value that stands on its own lines."""
+    out = b""
+    for position, (is_value, encoded) in enumerate(parts):
+        if position and (is_value or parts[position - 1][0]):
+            out += soft_break(out)
+        out += encoded
+    return out
+
+
+def soft_break(before: bytes) -> bytes:
+    """What puts the next octet in the first column without a line break of the text."""
+    return b"" if not before or before.endswith(b"\n") else b"=\r\n"
