@@ -1,0 +1,194 @@
+"""Forms, fields and records come to be, change and go here."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import delete, func, insert, select, update
+
+from webapp.accounts.models import User, Workspace
+from webapp.extensions import db
+from webapp.forms.models import Field, FieldKind, Form, Record, RecordAddress, RecordChange
+from webapp.lib import addresses, clock
+
+CHUNK = 2000
+RESERVED_KEYS = {"unsubscribe_url"}
+
+
+def create_form(
+    workspace: Workspace,
+    name: str,
+    fields: Sequence[tuple[str, FieldKind]],
+    source: str | None = None,
+) -> Form:
+    """A new form with `fields` (label, kind). Not committed."""
+    position = db.session.scalar(
+        select(func.coalesce(func.max(Form.position), 0)).where(Form.workspace_id == workspace.id)
+    )
+    form = Form(workspace_id=workspace.id, name=name, source=source, position=position + 1)
+    db.session.add(form)
+    db.session.flush()
+    for label, kind in fields:
+        add_field(form, label, kind)
+    return form
+
+
+def add_field(
+    form: Form, label: str, kind: FieldKind, choices: Sequence[str] = (), is_required: bool = False
+) -> Field:
+    """A new field at the end of `form`; its key is made from the label and is unique in the form."""
+    taken = {field.key for field in form.fields} | RESERVED_KEYS
+    field = Field(
+        key=_free_key(label, taken),
+        label=label,
+        kind=kind,
+        choices=list(choices),
+        is_required=is_required,
+        position=len(form.fields),
+    )
+    form.fields.append(field)
+    db.session.flush()
+    return field
+
+
+def add_records(
+    form: Form, rows: Iterable[Mapping[str, object]], by: User | None, what: str
+) -> int:
+    """Add records with typed values by field key; set-wise, in the caller's transaction."""
+    fields = [field for field in form.fields if field.kind == FieldKind.EMAIL]
+    total, chunk = 0, []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            total += _insert(form, chunk, fields, by, what)
+            chunk = []
+    if chunk:
+        total += _insert(form, chunk, fields, by, what)
+    _count(form, total)
+    return total
+
+
+def edit_record(record: Record, values: Mapping[str, object], by: User | None) -> bool:
+    """Change a record's values; False when nothing differs. The history keeps both."""
+    before = {
+        key: record.values.get(key) for key in values if record.values.get(key) != values[key]
+    }
+    if not before:
+        return False
+    after = {key: values[key] for key in before}
+    record.values = {**record.values, **after}
+    record.search = search_text(record.values)
+    record.changed_at = clock.now()
+    db.session.execute(delete(RecordAddress).where(RecordAddress.record_id == record.id))
+    email_fields = [field for field in record.form.fields if field.kind == FieldKind.EMAIL]
+    if email_fields:
+        db.session.execute(
+            insert(RecordAddress),
+            [address_row(record.id, field, record.values) for field in email_fields],
+        )
+    db.session.add(_change(record.id, by, "edited", before, after))
+    return True
+
+
+def delete_records(form: Form, ids: Sequence[int]) -> int:
+    """Delete records of `form`; copies sent to them keep their history. Returns how many went."""
+    gone = 0
+    for start in range(0, len(ids), 500):
+        result = db.session.execute(
+            delete(Record)
+            .where(Record.form_id == form.id, Record.id.in_(ids[start : start + 500]))
+            .execution_options(synchronize_session=False)
+        )
+        gone += result.rowcount
+    _count(form, -gone)
+    return gone
+
+
+def validate_addresses(form: Form, field: Field) -> None:
+    """Write the RecordAddress rows of an email field that came after its records."""
+    for record in db.session.scalars(select(Record).where(Record.form_id == form.id)):
+        db.session.add(RecordAddress(**address_row(record.id, field, record.values)))
+
+
+def search_text(values: Mapping[str, object]) -> str:
+    """What the search box looks through: all values, case-folded."""
+    return " ".join(str(value) for value in values.values() if value is not None).casefold()
+
+
+def address_row(record_id: int, field: Field, values: Mapping[str, object]) -> dict:
+    """The validated address of one record's email field, as a row."""
+    checked = addresses.check(str(values.get(field.key) or ""))
+    return {
+        "record_id": record_id,
+        "field_id": field.id,
+        "address": checked.address,
+        "address_key": checked.key,
+        "problem": checked.problem[:300] if checked.problem else None,
+    }
+
+
+def _insert(form: Form, rows: list, fields: list[Field], by: User | None, what: str) -> int:
+    now = clock.now()
+    ids = db.session.scalars(
+        insert(Record).returning(Record.id, sort_by_parameter_order=True),
+        [
+            {
+                "form_id": form.id,
+                "values": dict(row),
+                "search": search_text(row),
+                "created_at": now,
+                "changed_at": now,
+            }
+            for row in rows
+        ],
+    ).all()
+    pairs = list(zip(ids, rows, strict=True))
+    if fields:
+        db.session.execute(
+            insert(RecordAddress),
+            [address_row(record_id, field, row) for record_id, row in pairs for field in fields],
+        )
+    db.session.execute(
+        insert(RecordChange),
+        [
+            {
+                "record_id": record_id,
+                "user_id": by.id if by else None,
+                "user_name": (by.name or by.email) if by else "",
+                "what": what,
+                "before": {},
+                "after": {},
+                "at": now,
+            }
+            for record_id in ids
+        ],
+    )
+    return len(ids)
+
+
+def _change(record_id: int, by: User | None, what: str, before: dict, after: dict) -> RecordChange:
+    return RecordChange(
+        record_id=record_id,
+        user_id=by.id if by else None,
+        user_name=(by.name or by.email) if by else "",
+        what=what,
+        before=before,
+        after=after,
+    )
+
+
+def _count(form: Form, delta: int) -> None:
+    db.session.execute(
+        update(Form).where(Form.id == form.id).values(record_count=Form.record_count + delta)
+    )
+
+
+def _free_key(label: str, taken: set[str]) -> str:
+    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    key = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:50]
+    if not key or not key[0].isalpha():
+        key = f"field_{key}".rstrip("_")
+    candidate, number = key, 2
+    while candidate in taken:
+        candidate, number = f"{key}_{number}", number + 1
+    return candidate
