@@ -35,8 +35,11 @@ class VendorHook(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict) -> None:
-        """Fill static/vendor."""
+        """Fill static/vendor; a wheel carries templates and static files inside the package."""
         fill_vendor()
+        if version == "standard":
+            for folder in ("static", "templates"):
+                build_data["force_include"][str(ROOT / folder)] = f"webapp/{folder}"
 
 
 def fill_vendor() -> None:
