@@ -64,7 +64,9 @@ def database_url(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> st
     if not server:
         return f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
     name = f"email_tracker_test_{worker_id}_{os.getpid()}"
-    url = settings.read({"DATABASE_URL": server}).database_url
+    url = settings.read(
+        {"DATABASE_URL": server, "SECRET_KEY": "a secret of the tests"}
+    ).database_url
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))

@@ -23,6 +23,11 @@ class Lane(StrEnum):
 
 
 JOB_TIMEOUT_SECONDS = 3600
+# a wake-up for the same job within this time, not yet taken up, is not sent a second time
+SAME_WAKE_SECONDS = 10
+
+# what the clock does on every tick beside waking; rooms append to it when they are opened
+clock_tasks: list[Callable[[], None]] = []
 WAKE_SECONDS = 8  # how long a wake-up nobody answered stands in the way of the next one
 
 # What the clock calls every two seconds, on one worker of all at a time: sweeping, schedules,
@@ -81,7 +86,12 @@ def wake(function: Callable, *ids: int) -> None:
         if not connection().set(_bell(function, ids), 1, nx=True, ex=WAKE_SECONDS):
             return
         queue(function.lane).enqueue(  # type: ignore[attr-defined]
-            function, *ids, job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=86400
+            function,
+            *ids,
+            job_timeout=JOB_TIMEOUT_SECONDS,
+            result_ttl=0,
+            failure_ttl=86400,
+            meta={"wake_key": key},
         )
     except redis.RedisError as error:
         log.warning("wake_lost", job=function.__name__, ids=ids, error=str(error))
@@ -106,3 +116,8 @@ def _answered(function: Callable, ids: tuple[int, ...]) -> None:
 
 def _bell(function: Callable, ids: tuple[int, ...]) -> str:
     return ":".join(["bell", function.__module__, function.__name__, *map(str, ids)])
+
+
+def wake_key(function: Callable, *ids: int) -> str:
+    """The Redis key that says: this wake-up is on its way. Deleted when its job begins."""
+    return ":".join(("wake", function.__module__, function.__name__, *map(str, ids)))

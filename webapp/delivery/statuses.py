@@ -1,9 +1,13 @@
 """What became of a copy: the statuses, their order, and how they are shown."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import SmallInteger
 from sqlalchemy.types import TypeDecorator
+
+from webapp.mail.reports import ReportKind
 
 PRODUCT_NAME = "Zengine"
 
@@ -115,3 +119,55 @@ LABEL_HELP: dict[Label, str] = {
     " read.",
     Label.BOUNCED: "The recipient's server refused it, at once or later.",
 }
+
+
+_OF_KIND: dict[ReportKind, Status | None] = {
+    ReportKind.PROCESSED: Status.SENT,
+    ReportKind.DEFERRED: Status.DEFERRED,
+    ReportKind.DELIVERED: Status.DELIVERED,
+    ReportKind.BOUNCED_SOFT: Status.BOUNCED_SOFT,
+    ReportKind.BOUNCED: Status.BOUNCED,
+    ReportKind.DROPPED: Status.DROPPED,
+    # who opens, clicks, complains, unsubscribes or answers has got it (RFC 3834 for the last)
+    ReportKind.AUTOREPLIED: Status.DELIVERED,
+    ReportKind.OPENED: Status.DELIVERED,
+    ReportKind.CLICKED: Status.DELIVERED,
+    ReportKind.COMPLAINED: Status.DELIVERED,
+    ReportKind.UNSUBSCRIBED: Status.DELIVERED,
+    ReportKind.UNKNOWN: None,
+}
+
+
+def status_of_kind(kind: ReportKind) -> Status | None:
+    """What an event of that kind alone says; None: nothing."""
+    return _OF_KIND[kind]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An Attempt as the status sees it."""
+
+    status: Status
+    generation: int
+    is_fence_valid: bool
+
+
+def status_of(
+    events: Iterable[Status | None],
+    decision: Status | None,
+    attempts: Iterable[Tried],
+    generation: int,
+) -> Status:
+    """The status that follows from everything known of a copy: total, and free of order.
+
+    `events`: what each event that is not superseded says; `decision`: this generation's stored
+    decision. Of attempts those of this generation under a valid fence count, and any 250.
+    """
+    said = [Status.QUEUED, *(status for status in events if status)]
+    if decision:
+        said.append(decision)
+    for tried in attempts:
+        is_current = tried.is_fence_valid and tried.generation == generation
+        if is_current or tried.status is Status.SENT:
+            said.append(tried.status)
+    return max(said, key=lambda status: status.rank)

@@ -1,0 +1,112 @@
+"""Reports whose copy is not known (yet): parked, tried again, then shown as unmatched. None is lost."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from webapp.delivery import recording
+from webapp.delivery.models import Arrival, ParkedReport
+from webapp.delivery.recording import Said
+from webapp.extensions import db
+from webapp.lib import clock
+from webapp.mail.causes import Cause
+from webapp.mail.reports import Report, ReportKind
+
+TRY_AGAIN_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
+
+
+def park(unmatched: Iterable[Said]) -> None:
+    """Keep what was not matched, in the caller's transaction. Parking the same twice is once."""
+    for said in unmatched:
+        if said.arrival_id is None or _is_parked(said):
+            continue
+        db.session.add(
+            ParkedReport(
+                arrival_id=said.arrival_id,
+                workspace_id=said.workspace_id,
+                position=said.position,
+                report=_as_json(said.report),
+                next_try_at=clock.now() + TRY_AGAIN_AFTER[0],
+                why=_why(said.report),
+            )
+        )
+    db.session.flush()
+
+
+def try_again(token_key: bytes, limit: int = 500) -> int:
+    """Match what is due once more; after the last try it is unmatched, for a person to see.
+    Commits. Returns how many were matched."""
+    now = clock.now()
+    due = db.session.execute(
+        select(ParkedReport, Arrival)
+        .join(Arrival, Arrival.id == ParkedReport.arrival_id)
+        .where(ParkedReport.next_try_at <= now)
+        .order_by(ParkedReport.id)
+        .limit(limit)
+        .with_for_update(of=ParkedReport, skip_locked=True)
+    ).all()
+    matched = 0
+    for parked, arrival in due:
+        said = Said(
+            _from_json(parked.report),
+            arrival.id,
+            parked.position,
+            arrival.connection_id,
+            arrival.workspace_id,
+            arrival.received_at,
+        )
+        if recording.record([said], token_key):
+            _put_off(parked, now)
+        else:
+            db.session.delete(parked)
+            matched += 1
+    db.session.commit()
+    return matched
+
+
+def _put_off(parked: ParkedReport, now: datetime) -> None:
+    parked.tries += 1
+    if parked.tries < len(TRY_AGAIN_AFTER):
+        parked.next_try_at = now + TRY_AGAIN_AFTER[parked.tries]
+    else:
+        parked.next_try_at = None
+        parked.unmatched_at = now
+
+
+def _is_parked(said: Said) -> bool:
+    return (
+        db.session.scalar(
+            select(ParkedReport.id).where(
+                ParkedReport.arrival_id == said.arrival_id,
+                ParkedReport.position == said.position,
+            )
+        )
+        is not None
+    )
+
+
+def _why(report: Report) -> str:
+    if report.token:
+        return "It names a copy that this workspace never sent."
+    if report.address:
+        return "It names no copy, and nothing was sent to this address in the last seven days."
+    return "It names neither a copy nor an address."
+
+
+def _as_json(report: Report) -> dict:
+    at = report.happened_at
+    return asdict(report) | {"happened_at": at.isoformat() if at else None}
+
+
+def _from_json(stored: dict) -> Report:
+    at, cause = stored["happened_at"], stored["cause"]
+    return Report(
+        **stored
+        | {
+            "kind": ReportKind(stored["kind"]),
+            "cause": Cause(cause) if cause else None,
+            "happened_at": datetime.fromisoformat(at) if at else None,
+        }
+    )
