@@ -10,14 +10,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import extensions, queue, settings, web
 from webapp.lib import signing
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+# templates/ and static/ lie beside the package in the repository, inside it in a wheel
+HOME = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent
 
 
 def create_app(config: settings.Settings | None = None) -> Flask:
     """The only wiring: settings, extensions, rooms, in that order."""
     config = config or settings.read()
     app = Flask(
-        "webapp", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+        "webapp", template_folder=str(HOME / "templates"), static_folder=str(HOME / "static")
     )
     app.config.update(_flask_config(config))
     app.config["SETTINGS"] = config
@@ -26,7 +28,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
 
     extensions.db.init_app(app)
-    extensions.migrate.init_app(app, extensions.db, directory=str(ROOT / "webapp" / "migrations"))
+    extensions.migrate.init_app(app, extensions.db, directory=str(PACKAGE / "migrations"))
     extensions.csrf.init_app(app)
     extensions.htmx.init_app(app)
     extensions.limiter.init_app(app)
@@ -78,6 +80,6 @@ def _flask_config(config: settings.Settings) -> dict:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": config.secure_cookies,
         "WTF_CSRF_TIME_LIMIT": None,
-        "RATELIMIT_STORAGE_URI": config.redis_url,
+        "RATELIMIT_STORAGE_URI": config.limits_url,
         "RATELIMIT_HEADERS_ENABLED": True,
     }

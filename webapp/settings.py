@@ -119,7 +119,8 @@ def _folder(name: str, value: str) -> Path:
 def _database_address(name: str, value: str) -> str:
     """With the driver named; "" as it is."""
     for prefix in ("postgres://", "postgresql://"):
-        value = value.replace(prefix, "postgresql+psycopg://", 1)
+        if value.startswith(prefix):
+            value = "postgresql+psycopg://" + value.removeprefix(prefix)
     if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise SettingError(
             f"{name} must begin with sqlite:/// or postgresql://, not {value.split(':')[0]!r}."
