@@ -1,0 +1,62 @@
+"""What an email says, frozen at its start: later edits of draft, form or workspace change nothing."""
+
+from collections.abc import Mapping
+from html import escape
+
+from webapp.bulk_email.models import BulkEmail
+from webapp.forms.models import Field, Form
+from webapp.lib import addresses
+from webapp.mail import merging, template
+
+NAME_KEYS = (("name",), ("full_name",), ("first_name", "last_name"), ("firstname", "lastname"))
+
+
+def freeze(bulk_email: BulkEmail) -> dict:
+    """The frozen template as JSON. Raises merging.MergeError where the text cannot be compiled."""
+    subject, text, html = template.compose(bulk_email.subject, bulk_email.body, footer(bulk_email))
+    domain = addresses.domain_of(bulk_email.from_address) or "localhost"
+    fields = set().union(*(merging.fields_in(source) for source in (subject, text, html)))
+    return {
+        "subject": subject,
+        "text": text,
+        "html": html,
+        "from_name": bulk_email.from_name,
+        "from_address": bulk_email.from_address,
+        "reply_to": bulk_email.reply_to,
+        "message_id_domain": domain,
+        "list_id": f"workspace-{bulk_email.workspace_id}.{domain}",
+        "feedback_id": f"{bulk_email.id}:{bulk_email.workspace_id}:bulk:email-tracker",
+        "fields": sorted(fields - {"unsubscribe_url"}),
+        "name_fields": name_fields(bulk_email.form),
+    }
+
+
+def compiled(frozen: Mapping) -> template.Template:
+    """The frozen template, ready to be filled."""
+    names = template.Source.__dataclass_fields__
+    return template.Template(template.Source(**{name: frozen[name] for name in names}))
+
+
+def footer(bulk_email: BulkEmail) -> str:
+    """Why the person gets this mail, how to end it, and who sends it. Liquid in HTML."""
+    workspace = bulk_email.workspace
+    where = f"<br>{_plain(workspace.postal_address)}" if workspace.postal_address else ""
+    return (
+        f"You get this mail from {_plain(workspace.name)}."
+        f' <a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a>{where}'
+    )
+
+
+def name_fields(form: Form | None) -> list[str]:
+    """The keys of the fields that make up a person's name, [] if the form has none."""
+    fields: list[Field] = form.fields if form else []
+    keys = {field.key for field in fields}
+    for wanted in NAME_KEYS:
+        if keys.issuperset(wanted):
+            return list(wanted)
+    return next(([field.key] for field in fields if "name" in field.key), [])
+
+
+def _plain(text: str) -> str:
+    """Somebody's text as HTML without Liquid in it."""
+    return escape(text).replace("{", "&#123;").replace("}", "&#125;")

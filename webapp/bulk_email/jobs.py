@@ -1,0 +1,77 @@
+"""Doorbells of sending, and what the clock does for it."""
+
+import os
+import secrets
+import socket
+import time
+
+from flask import current_app
+
+from webapp import providers, queue
+from webapp.bulk_email import draining, preparing, relay, sending, sweeping
+from webapp.bulk_email.handing_over import Setting
+from webapp.bulk_email.models import Stage
+from webapp.extensions import db
+from webapp.plugins import installing
+
+SLICE_SECONDS = 50
+TRACKER = "email_tracker"
+
+
+@queue.job(queue.Lane.SENDING)
+def prepare(bulk_email_id: int) -> None:
+    """Freeze the audience, then let it be sent."""
+    end = time.monotonic() + SLICE_SECONDS
+    while preparing.prepare_some(bulk_email_id):
+        if time.monotonic() > end:
+            queue.wake(prepare, bulk_email_id)
+            return
+    sending.finish_if_done(bulk_email_id)
+    queue.wake(drain)
+
+
+@queue.job(queue.Lane.SENDING)
+def drain() -> None:
+    """Send what is due, for a slice of time."""
+    if draining.drain(setting(), SLICE_SECONDS):
+        queue.wake(drain)
+
+
+@queue.job(queue.Lane.SENDING)
+def withhold_rest(bulk_email_id: int) -> None:
+    """Withhold what a cancelled email has left."""
+    while sending.withhold_some(bulk_email_id):
+        pass
+
+
+def tick() -> None:
+    """Mend what died, start what is due, and wake for everything that waits."""
+    sweeping.sweep()
+    sweeping.expire()
+    sweeping.send_unconfirmed_again()
+    for bulk_email in sweeping.due_schedules():
+        tracked = TRACKER in installing.installed(bulk_email.workspace)
+        sending.start(bulk_email, nonce=secrets.token_hex(16), by=None, tracked=tracked)
+    waiting = sweeping.waiting_emails()
+    db.session.rollback()
+    for email_id in waiting[Stage.PREPARING]:
+        queue.wake(prepare, email_id)
+    for email_id in waiting[Stage.CANCELLED]:
+        queue.wake(withhold_rest, email_id)
+    if waiting[Stage.SENDING]:
+        queue.wake(drain)
+
+
+def setting() -> Setting:
+    """What this worker process brings to sending."""
+    config = current_app.config["SETTINGS"]
+    return Setting(
+        owner=f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}",
+        lease_seconds=config.lease_seconds,
+        token_key=current_app.config["TOKEN_KEY"],
+        base_url=config.base_url,
+        server_of=lambda connection: relay.server_of(
+            connection, allow_private=config.allow_private_smtp
+        ),
+        providers=providers.BY_NAME,
+    )

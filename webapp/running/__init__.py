@@ -1,0 +1,1 @@
+"""Processes: the parts of an installation, started, watched and stopped together."""
