@@ -1,7 +1,6 @@
 """RQ, wrapped once. Redis carries wake-ups with ids only and may lose them: the clock wakes again."""
 
 import functools
-import threading
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -10,6 +9,8 @@ import structlog
 from flask import Flask, current_app
 from rq import Queue
 from rq.serializers import JSONSerializer
+
+from webapp.lib import stopping
 
 log = structlog.get_logger()
 
@@ -23,18 +24,11 @@ class Lane(StrEnum):
 
 
 JOB_TIMEOUT_SECONDS = 3600
-# a wake-up for the same job within this time, not yet taken up, is not sent a second time
-SAME_WAKE_SECONDS = 10
-
-# what the clock does on every tick beside waking; rooms append to it when they are opened
-clock_tasks: list[Callable[[], None]] = []
 WAKE_SECONDS = 8  # how long a wake-up nobody answered stands in the way of the next one
 
 # What the clock calls every two seconds, on one worker of all at a time: sweeping, schedules,
 # wake-ups that were lost. Each in an app context of its own; an error is logged and the next goes on.
 clock_tasks: list[Callable[[], object]] = []
-
-_stopping = threading.Event()
 
 
 def init_app(app: Flask) -> None:
@@ -86,25 +80,15 @@ def wake(function: Callable, *ids: int) -> None:
         if not connection().set(_bell(function, ids), 1, nx=True, ex=WAKE_SECONDS):
             return
         queue(function.lane).enqueue(  # type: ignore[attr-defined]
-            function,
-            *ids,
-            job_timeout=JOB_TIMEOUT_SECONDS,
-            result_ttl=0,
-            failure_ttl=86400,
-            meta={"wake_key": key},
+            function, *ids, job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=86400
         )
     except redis.RedisError as error:
         log.warning("wake_lost", job=function.__name__, ids=ids, error=str(error))
 
 
-def is_stopping() -> bool:
-    """Whether this worker was asked to stop: a long job ends its slice at the next safe place."""
-    return _stopping.is_set()
-
-
-def ask_to_stop() -> None:
-    """What SIGTERM does in a worker; a job that does not listen is ended ten seconds later."""
-    _stopping.set()
+# SIGTERM in a worker: a long job ends its slice at the next safe place
+ask_to_stop = stopping.ask
+is_stopping = stopping.is_asked
 
 
 def _answered(function: Callable, ids: tuple[int, ...]) -> None:
@@ -116,8 +100,3 @@ def _answered(function: Callable, ids: tuple[int, ...]) -> None:
 
 def _bell(function: Callable, ids: tuple[int, ...]) -> str:
     return ":".join(["bell", function.__module__, function.__name__, *map(str, ids)])
-
-
-def wake_key(function: Callable, *ids: int) -> str:
-    """The Redis key that says: this wake-up is on its way. Deleted when its job begins."""
-    return ":".join(("wake", function.__module__, function.__name__, *map(str, ids)))

@@ -2,6 +2,10 @@
 
 from flask import Flask
 
+from webapp import queue
+from webapp.bulk_email import jobs
+
 
 def init_app(app: Flask) -> None:
     """Bind this room's pages to `app`."""
+    queue.add_clock_task(jobs.tick)

@@ -1,4 +1,4 @@
-"""What an email says, frozen at its start: later edits of draft, form or workspace change nothing."""
+"""What an email says, frozen at its start: no later edit of draft, form or workspace changes it."""
 
 from collections.abc import Mapping
 from html import escape

@@ -25,7 +25,7 @@ def refuse_private(host: str, *, allow_private: bool) -> None:
     """Whoever may set up a Connection must not look around in our own network by it (SSRF)."""
     if not allow_private and _is_private(host):
         raise ConnectError(
-            f"{host} is on a private network. An operator can allow that with ALLOW_PRIVATE_SMTP=yes.",
+            f"{host} is on a private network. An operator can allow that: ALLOW_PRIVATE_SMTP=yes.",
             is_refusal=True,
         )
 

@@ -79,7 +79,7 @@ def unschedule(bulk_email: BulkEmail, by: User) -> bool:
 
 
 def pause(bulk_email: BulkEmail, by: User | None, reason: str = "") -> bool:
-    """Nothing more goes on the wire but the group in hand. While preparing it is stored. Commits."""
+    """Nothing more goes out but the groups in hand. While preparing it is stored. Commits."""
     done = _move(bulk_email, (Stage.SENDING,), Stage.PAUSED, pause_reason=reason)
     done = done or _want(bulk_email, Stage.PAUSED)
     return _done(done, "email.paused", bulk_email, by, reason=reason)

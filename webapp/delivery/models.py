@@ -215,7 +215,7 @@ class Event(db.Model):
 
     __tablename__ = "events"
     __table_args__ = (
-        # the key is a 64-bit hash of kind, address, time, attempt and url: providers repeat themselves
+        # the key is a 64-bit hash of what makes an event the same: providers repeat themselves
         UniqueConstraint("recipient_id", "key"),
         Index(None, "arrival_id"),
     )

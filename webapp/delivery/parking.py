@@ -1,4 +1,4 @@
-"""Reports whose copy is not known (yet): parked, tried again, then shown as unmatched. None is lost."""
+"""Reports whose copy is not known (yet): parked, tried again, then shown as unmatched."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -64,6 +64,12 @@ def try_again(token_key: bytes, limit: int = 500) -> int:
             matched += 1
     db.session.commit()
     return matched
+
+
+def are_due() -> bool:
+    """Whether anything parked is to be tried again by now."""
+    due = select(ParkedReport.id).where(ParkedReport.next_try_at <= clock.now()).limit(1)
+    return db.session.scalar(due) is not None
 
 
 def _put_off(parked: ParkedReport, now: datetime) -> None:

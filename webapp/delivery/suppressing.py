@@ -33,7 +33,7 @@ class Entry:
 
 
 def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
-    """Suppress addresses, in the caller's transaction; those already on the list stay as they are."""
+    """Suppress addresses, in the caller's transaction; those on the list stay as they are."""
     rows = {}
     for entry in entries:
         checked = addresses.check(entry.address)

@@ -25,7 +25,7 @@ class Received(StrEnum):
 
 
 def find_connection(provider: Provider, hook_token: str) -> Connection | None:
-    """The Connection whose hook address this is (128 bits and more: found by index, never guessed)."""
+    """The Connection whose hook address this is (over 128 bits: found by index, never guessed)."""
     return db.session.scalar(
         select(Connection).where(
             Connection.hook_token == hook_token, Connection.provider == provider.name

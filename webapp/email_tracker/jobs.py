@@ -35,3 +35,12 @@ def apply_unapplied(workspace_id: int) -> None:
     """Digest what arrived while the tracker was off."""
     if digesting.apply_unapplied(db.session.get_one(Workspace, workspace_id)):
         queue.wake(digest)
+
+
+def tick() -> None:
+    """What the clock wakes: digesting what is stored, and what was parked and is due."""
+    if digesting.are_waiting():
+        queue.wake(digest)
+    if parking.are_due():
+        queue.wake(retry_parked)
+    db.session.rollback()

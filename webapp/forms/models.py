@@ -47,7 +47,7 @@ class Form(db.Model):
 
 
 class Field(db.Model):
-    """A column of a form. `key` names it in Record.values and in merge fields, and never changes."""
+    """A column of a form. `key` names it in Record.values and merge fields, and never changes."""
 
     __tablename__ = "fields"
     __table_args__ = (UniqueConstraint("form_id", "key"),)
