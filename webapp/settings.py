@@ -261,6 +261,11 @@ def data_dir(environment: Mapping[str, str] | None = None) -> Path:
     return _value("data_dir", os.environ if environment is None else environment)
 
 
+def log_level(environment: Mapping[str, str] | None = None) -> str:
+    """The log level alone, for the same reason."""
+    return _value("log_level", os.environ if environment is None else environment)
+
+
 def make_secret_key(folder: Path) -> None:
     """Write the installation's secret into `folder` (for its owner's eyes), unless it is there."""
     path = folder / "secret-key"

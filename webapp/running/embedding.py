@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,6 +50,7 @@ def command(server: Path, data_dir: Path) -> list[str]:
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
         "loglevel": "warning",
+        "logfile": str(folder / "server.log"),
     }
     return [
         str(server),
@@ -109,7 +111,12 @@ def _end_leftover(socket: Path, pid_file: Path) -> None:
 
 def _command_line(pid: int) -> str:
     """What `pid` runs, or "" if there is no such process."""
-    answer = subprocess.run(
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        if sys.platform == "linux":
+            return ""
+    listed = subprocess.run(
         ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True
     )
-    return answer.stdout
+    return listed.stdout

@@ -31,6 +31,7 @@ class Part:
     run: Callable[[], object]
     layer: int = 1
     patience: float = 10.0  # seconds between asking it to stop and killing it
+    wait: Callable[[], object] = lambda: None  # returns when what is above may start
     pid: int = 0
     started_at: float = 0.0
     failures: int = 0
@@ -61,6 +62,7 @@ def supervise(parts: Sequence[Part], on_start: Callable[[], object] = lambda: No
     try:
         for part in sorted(parts, key=lambda part: part.layer):
             _start(part)
+            part.wait()
         on_start()
         while not stop.asked:
             _notice_ends(parts)

@@ -1,0 +1,220 @@
+"""The console script `email-tracker`."""
+
+import secrets
+import sys
+
+import click
+from flask import Flask
+from flask_security.utils import hash_password
+
+from webapp import create_app, settings
+from webapp.accounts.models import Member, Role, User, Workspace
+from webapp.extensions import db
+from webapp.queue import Lane
+from webapp.running import (
+    checking,
+    diagnosing,
+    logs,
+    migrating,
+    seeding,
+    serving,
+    starting,
+    working,
+)
+from webapp.settings import SettingError
+
+LEAST_PASSWORD = 10
+
+
+def main() -> None:
+    """`email-tracker …`: what is wrong with the settings is one sentence, and exit code 2."""
+    try:
+        commands(standalone_mode=False)
+    except SettingError as error:
+        click.echo(f"email-tracker: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Send one email to the people in a form, and know what became of every copy.
+
+    \b
+    To try it:  email-tracker up --demo   (or: make run)
+    For real:   email-tracker init        once: the tables and the owner
+                email-tracker up          on one host; or, on several:
+                email-tracker web         the web server alone
+                email-tracker worker      as many as you like, on any host
+
+    Settings are environment variables, listed in README.md. DATA_DIR (./var) keeps everything that
+    is kept in files; DATABASE_URL and REDIS_URL put PostgreSQL and a Redis in place of our own.
+    """
+    logs.configure()
+
+
+@commands.command()
+@click.option("--demo", is_flag=True, help="With made-up people and a mail server that only plays.")
+def up(demo: bool) -> None:
+    """Start everything on this host; Ctrl-C stops it.
+
+    Redis (unless REDIS_URL names one), the web server, workers for every lane and, with --demo,
+    the sandbox. The database is brought up to date first.
+    """
+    starting.up(demo=seeding.demo if demo else None, say=_say_demo if demo else _say)
+
+
+@commands.command()
+@click.option("--address", prompt="Your email address", help="The owner's, to sign in with.")
+@click.option("--name", prompt="Your name", help="The owner's, as others see it.")
+@click.option("--workspace", prompt="Name of the first workspace", help="Where forms live.")
+@click.password_option(help="The owner's; asked for where it is not given.")
+def init(address: str, name: str, workspace: str, password: str) -> None:
+    """Make the tables, the owner and the first workspace. Once, before the first `up`."""
+    folder = settings.data_dir()
+    checking.check_folder(folder)
+    settings.make_secret_key(folder)
+    app = _checked_app()
+    migrating.upgrade(app)
+    if len(password) < LEAST_PASSWORD:
+        raise SettingError(f"The password must have at least {LEAST_PASSWORD} characters.")
+    with app.app_context():
+        if not seeding.is_empty():
+            raise SettingError("Somebody can sign in already: ask an owner for an invitation.")
+        _make_owner(address, name, workspace, password)
+    click.echo(f"Ready. Start with `email-tracker up`, and sign in as {address}.")
+
+
+@commands.command()
+@click.option(
+    "--people", default=seeding.PEOPLE, show_default=True, type=click.IntRange(1, 5_000_000)
+)
+def seed(people: int) -> None:
+    """Add a demo workspace with a form of generated people.
+
+    One in ten is troublesome on purpose: no address, a malformed or a double one, or one that the
+    sandbox answers with a bounce, a delay, a complaint …
+    """
+    app = _current_app()
+    with app.app_context():
+        made = seeding.seed(people, sandbox_port=app.config["SETTINGS"].sandbox_smtp_port)
+        click.echo(
+            f"{made.people:,} people in “{made.form.name}”, workspace “{made.workspace.name}”."
+        )
+    click.echo(f"Sign in as {seeding.SIGN_INS[0][0]}, password {seeding.PASSWORD}.")
+
+
+@commands.command()
+def upgrade() -> None:
+    """Bring the tables to this version. Stop the workers first; make a backup."""
+    migrating.upgrade(_checked_app())
+    click.echo("The tables are up to date.")
+
+
+commands.add_command(upgrade, "migrate")
+
+
+@commands.command()
+def doctor() -> None:
+    """Look at everything, and say what to do about what is not right."""
+    checking.check_folder(settings.data_dir())
+    findings = list(diagnosing.examine(create_app()))
+    for finding in findings:
+        mark = "ok " if finding.is_right else "NOT"
+        advice = "" if finding.is_right else f" {finding.advice}"
+        click.echo(f"{mark} {finding.subject}: {finding.text}{advice}")
+    if not all(finding.is_right for finding in findings):
+        sys.exit(1)
+
+
+@commands.command()
+@click.option("--lanes", default=",".join(Lane), show_default=True, help="What to work at.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="For each lane."
+)
+def worker(lanes: str, workers: int) -> None:
+    """Run workers: any number of times, on any number of hosts.
+
+    Each lane has processes of its own: sending hands copies to mail servers, digesting reads what
+    comes back, chores imports and exports. One worker of all holds the clock. SIGTERM lets the work
+    in hand end, for ten seconds at most.
+    """
+    chosen = _lanes(lanes)
+    app = _current_app()
+    checking.check_redis(app.config["REDIS_URL"])
+    _forget_connections(app)
+    working.run(app, chosen, workers)
+
+
+@commands.command()
+def web() -> None:
+    """Run the web server alone, on LISTEN_HOST and PORT."""
+    config = settings.read()
+    listening = serving.bind(config.host, config.port, "PORT")
+    app = _current_app()
+    click.echo(f"Listening on {config.base_url}")
+    serving.serve(app, listening)
+
+
+def run_worker() -> None:
+    """`python worker.py …` is `email-tracker worker …`."""
+    sys.argv.insert(1, "worker")
+    main()
+
+
+def _checked_app() -> Flask:
+    app = create_app()
+    checking.check_database(app)
+    return app
+
+
+def _current_app() -> Flask:
+    """An app whose tables are there and of this version."""
+    app = _checked_app()
+    if not migrating.is_current(app):
+        raise SettingError("The tables are not of this version: run `email-tracker upgrade`.")
+    return app
+
+
+def _forget_connections(app: Flask) -> None:
+    """Before forking: the children open their own."""
+    with app.app_context():
+        db.engine.dispose()
+
+
+def _lanes(text: str) -> list[Lane]:
+    try:
+        return [Lane(name.strip()) for name in text.split(",")]
+    except ValueError as error:
+        raise SettingError(f"{error}: the lanes are {', '.join(Lane)}.") from None
+
+
+def _make_owner(address: str, name: str, workspace: str, password: str) -> None:
+    owner = User(
+        email=address.strip().lower(),
+        name=name,
+        password=hash_password(password),
+        fs_uniquifier=secrets.token_hex(16),
+    )
+    first = Workspace(name=workspace, slug=seeding.free_slug(workspace))
+    db.session.add_all([owner, first])
+    db.session.flush()
+    db.session.add(Member(workspace_id=first.id, user_id=owner.id, role=Role.OWNER))
+    db.session.commit()
+
+
+def _say(address: str) -> None:
+    click.echo(f"\n  Email Tracker is ready:  {address}\n  Ctrl-C stops it.\n")
+
+
+def _say_demo(address: str) -> None:
+    (owner, _, _), (viewer, _, _) = seeding.SIGN_INS
+    click.echo(
+        f"\n  Email Tracker is ready:  {address}\n"
+        f"\n  Sign in as {owner} (owner) or {viewer} (viewer), password {seeding.PASSWORD}"
+        "\n  Mails go to the built-in sandbox; nothing leaves this computer. Ctrl-C stops it.\n"
+    )

@@ -1,0 +1,70 @@
+"""A whole installation on this host: database, Redis, web server, workers, sandbox."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from flask import Flask
+
+from webapp import create_app, settings
+from webapp.extensions import db
+from webapp.queue import Lane
+from webapp.running import checking, embedding, migrating, serving, working
+from webapp.running.supervising import Part, supervise
+
+DEMO = {"SANDBOX": "yes", "ALLOW_PRIVATE_SMTP": "yes"}
+
+
+def up(*, demo: Callable[[Flask], object] | None, say: Callable[[str], object]) -> None:
+    """Start everything that is not named elsewhere, and run until Ctrl-C or SIGTERM.
+
+    `demo(app)` fills an empty database before the first start, and switches the sandbox on. Raises
+    SettingError, before anything has started, when something is not right.
+    """
+    folder = settings.data_dir()
+    checking.check_folder(folder)
+    with checking.only_one(folder):
+        settings.make_secret_key(folder)
+        if demo:
+            for name, value in DEMO.items():
+                os.environ.setdefault(name, value)
+        _run(settings.read(), demo, say)
+
+
+def _run(config: settings.Settings, demo: Callable[[Flask], object] | None, say: Callable) -> None:
+    listening = serving.bind(config.host, config.port, "PORT")
+    if config.sandbox:
+        serving.bind("127.0.0.1", config.sandbox_smtp_port, "SANDBOX_SMTP_PORT").close()
+    app = create_app(config)
+    checking.check_database(app)
+    redis_parts = _redis_parts(config)
+
+    migrating.upgrade(app)
+    if demo:
+        demo(app)
+    with app.app_context():
+        db.engine.dispose()  # the parts are forks of this process, with connections of their own
+
+    parts = [
+        *redis_parts,
+        Part("web", partial(serving.serve, app, listening)),
+        Part("workers", partial(working.run, app, list(Lane)), patience=15),
+    ]
+    if config.sandbox:
+        parts.append(Part("sandbox", partial(_run_sandbox, config)))
+    supervise(parts, on_start=partial(say, config.base_url))
+
+
+def _redis_parts(config: settings.Settings) -> list[Part]:
+    """Our own Redis, unless the operator named one, which then must answer."""
+    if settings.names_redis():
+        checking.check_redis(config.redis_url)
+        return []
+    server = embedding.find_server()
+    run = partial(embedding.run, server, config.data_dir)
+    ready = partial(embedding.wait_until_ready, config.redis_url)
+    return [Part("redis", run, layer=0, wait=ready)]
+
+
+def _run_sandbox(config: settings.Settings) -> None:
+    raise SystemExit("not here yet")
