@@ -1,5 +1,6 @@
 """The console script `email-tracker`."""
 
+import os
 import secrets
 import sys
 
@@ -59,12 +60,15 @@ def commands() -> None:
 
 @commands.command()
 @click.option("--demo", is_flag=True, help="With made-up people and a mail server that only plays.")
-def up(demo: bool) -> None:
+@click.option("--tie", is_flag=True, help="End, too, when what started this command ends.")
+def up(demo: bool, tie: bool) -> None:
     """Start everything on this host; Ctrl-C stops it.
 
     Redis (unless REDIS_URL names one), the web server, workers for every lane and, with --demo,
     the sandbox. The database is brought up to date first.
     """
+    if tie:
+        tying.tie_to(os.getppid())
     starting.up(demo=seeding.demo if demo else None, say=_say_demo if demo else _say)
 
 
