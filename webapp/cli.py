@@ -20,6 +20,7 @@ from webapp.running import (
     seeding,
     serving,
     starting,
+    tying,
     working,
 )
 from webapp.settings import SettingError
