@@ -1,0 +1,79 @@
+"""The chain of migrations ends where the models are, on the database that the tests run on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from flask import Flask
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+from webapp import create_app, settings
+from webapp.extensions import db
+from webapp.running import migrating
+
+TRIGGERS = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname",
+}
+
+
+@pytest.fixture
+def empty_app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """An app on a database without tables."""
+    url = make_url(database_url)
+    if url.drivername.startswith("sqlite"):
+        url = url.set(database=str(tmp_path / "empty.db"))
+    else:
+        name = f"{url.database}_empty"
+        server = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with server.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        url = url.set(database=name)
+    values = {"SECRET_KEY": "a secret", "DATA_DIR": str(tmp_path)}
+    values["DATABASE_URL"] = url.render_as_string(hide_password=False)
+    app = create_app(settings.read(values))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def triggers(app: Flask) -> list[str]:
+    with app.app_context(), db.engine.connect() as connection:
+        return list(connection.scalars(text(TRIGGERS[connection.dialect.name])))
+
+
+@pytest.mark.database
+def test_migrating_an_empty_database_makes_what_the_models_say(empty_app: Flask):
+    migrating.upgrade(empty_app)
+
+    with empty_app.app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, db.metadata) == []
+
+
+@pytest.mark.database
+def test_migrating_makes_the_same_triggers_as_the_models(app: Flask, empty_app: Flask):
+    migrating.upgrade(empty_app)
+    assert triggers(empty_app) == triggers(app)
+
+
+@pytest.mark.database
+def test_migrating_again_changes_nothing(empty_app: Flask):
+    assert not migrating.is_current(empty_app)
+    migrating.upgrade(empty_app)
+    migrating.upgrade(empty_app)
+    assert migrating.is_current(empty_app)
+
+
+@pytest.mark.database
+def test_a_database_of_a_newer_version_is_refused_with_a_sentence(empty_app: Flask):
+    migrating.upgrade(empty_app)
+    with empty_app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(settings.SettingError, match="made by another version"):
+        migrating.upgrade(empty_app)
