@@ -1,0 +1,92 @@
+"""The whole installation as real processes: it starts, it stops, and it leaves nothing behind."""
+
+import os
+import signal
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.running.conftest import Up, descendants, parent_of, until
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+def people(up: Up) -> int:
+    with sqlite3.connect(up.data / "email-tracker.db") as connection:
+        return connection.execute("SELECT count(*) FROM records").fetchone()[0]
+
+
+def test_after_kill_9_nothing_is_left_and_the_next_start_has_all_data(up: Up):
+    up.start("--demo")
+    client = redis.Redis(unix_socket_path=str(up.data / "redis.sock"))
+    client.set("kept", "yes")
+    client.close()
+    before, parts = people(up), descendants(up.process.pid)
+    assert len(parts) >= 7  # redis, web, sandbox, workers, three lanes, clock
+
+    up.process.kill()
+    up.process.wait()
+    until(lambda: not any(parent_of(pid) for pid in parts), 5)
+
+    up.start("--demo")
+    with redis.Redis(unix_socket_path=str(up.data / "redis.sock")) as client:
+        assert client.get("kept") == b"yes"
+    assert people(up) == before == 240
+
+
+def test_sigterm_stops_everything_in_order(up: Up):
+    up.start()
+    parts = descendants(up.process.pid)
+    assert up.stop() == 0
+    assert not any(parent_of(pid) for pid in parts)
+    assert "Traceback" not in up.log
+
+
+def test_ctrl_c_stops_everything(up: Up):
+    up.start()
+    parts = descendants(up.process.pid)
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(30) == 0
+    assert not any(parent_of(pid) for pid in parts)
+
+
+def test_a_part_that_was_killed_comes_back(up: Up):
+    up.start()
+    parts = descendants(up.process.pid)
+    for pid in parts:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: len(descendants(up.process.pid)) >= len(parts))
+    until(up.answers)
+
+
+def test_a_second_one_on_the_same_folder_is_refused(up: Up, refused: Callable[..., str]):
+    up.start()
+    said = refused("up", PORT=str(up.port + 1))
+    assert f"already runs on the data folder {up.data} (process {up.process.pid})" in said
+
+
+def test_a_busy_port_is_said(up: Up, refused: Callable[..., str]):
+    with socket.create_server(("127.0.0.1", up.port)):
+        assert f"Port {up.port} of 127.0.0.1 is in use" in refused("up")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"DATA_DIR": "/dev/null/data"}, "The data folder /dev/null/data cannot be written to"),
+        ({"DATABASE_URL": "postgresql://nobody:word@127.0.0.1:1/x"}, "does not answer"),
+        ({"DATABASE_URL": "oracle://x"}, "DATABASE_URL must begin with"),
+        ({"DATABASE_URL": "sqlite:////dev/null/x.db"}, "unable to open database file"),
+        ({"REDIS_URL": "redis://:word@127.0.0.1:1/0"}, "The Redis at redis://127.0.0.1:1/0 does"),
+        ({"EMAIL_TRACKER_PROT": "1"}, "Did you mean EMAIL_TRACKER_PORT?"),
+        ({"PORT": "x"}, "PORT must be a whole number"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(refused: Callable[..., str], settings: dict, said: str):
+    sentence = refused("up", **settings)
+    assert said in sentence
+    assert "word" not in sentence
