@@ -96,7 +96,11 @@ def init(address: str, name: str, workspace: str, password: str) -> None:
 
 @commands.command()
 @click.option(
-    "--people", default=seeding.PEOPLE, show_default=True, type=click.IntRange(1, 5_000_000)
+    "--people",
+    default=seeding.PEOPLE,
+    show_default=True,
+    type=click.IntRange(1, 5_000_000),
+    help="How many.",
 )
 def seed(people: int) -> None:
     """Add a demo workspace with a form of generated people.

@@ -4,6 +4,7 @@ cloning. Everything is made up; every address ends in a name that is reserved fo
 import random
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -176,7 +177,8 @@ def _follow_port(port: int) -> None:
 
 def free_slug(name: str) -> str:
     """A piece of URL for a workspace called `name`, that no other one has."""
-    wanted = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "workspace"
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    wanted = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "workspace"
     slug, number = wanted, 1
     while db.session.scalar(select(exists().where(Workspace.slug == slug))):
         number += 1

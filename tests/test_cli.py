@@ -1,0 +1,103 @@
+"""The console script as people call it."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from webapp.cli import commands
+from webapp.running import seeding
+
+SCRIPT = Path(sys.executable).parent / "email-tracker"
+OWNER = ("--address", "Olga@Example.org", "--name", "Olga", "--workspace", "Île d’Or")
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """`email-tracker …` on an empty data folder."""
+
+    def run(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [SCRIPT, *words],
+            env=os.environ | {"DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def rows(folder: Path, sql: str) -> list[tuple]:
+    with sqlite3.connect(folder / "email-tracker.db") as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_help_teaches_the_first_steps(call: Callable):
+    text = call("--help").stdout
+    assert "email-tracker up --demo" in text
+    assert all(command in text for command in commands.commands)
+
+
+@pytest.mark.parametrize("command", sorted(commands.commands))
+def test_every_command_explains_itself(command: str):
+    assert commands.commands[command].help
+    assert all(getattr(option, "help", "") for option in commands.commands[command].params)
+
+
+def test_init_makes_the_owner_and_the_first_workspace(call: Callable, tmp_path: Path):
+    done = call("init", *OWNER, "--password", "long enough, surely")
+
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path, "SELECT email, name FROM users") == [("olga@example.org", "Olga")]
+    assert rows(tmp_path, "SELECT name, slug FROM workspaces") == [("Île d’Or", "ile-dor")]
+    assert rows(tmp_path, "SELECT role FROM members") == [("owner",)]
+
+
+def test_init_twice_is_refused(call: Callable):
+    call("init", *OWNER, "--password", "long enough, surely")
+    again = call("init", *OWNER, "--password", "long enough, surely")
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "ask an owner for an invitation" in again.stderr
+
+
+def test_init_refuses_a_short_password(call: Callable):
+    assert "at least 10 characters" in call("init", *OWNER, "--password", "short").stderr
+
+
+def test_seed_adds_people_and_doctor_says_what_is_missing(call: Callable, tmp_path: Path):
+    call("init", *OWNER, "--password", "long enough, surely")
+    assert "300 people" in call("seed", "--people", "300").stdout
+    assert rows(tmp_path, "SELECT count(*) FROM records") == [(300,)]
+
+    report = call("doctor")
+    assert report.returncode == 1
+    assert "ok  tables: up to date" in report.stdout
+    assert "NOT redis:" in report.stdout
+
+
+def test_a_worker_says_what_it_lacks(call: Callable):
+    assert "secret-key" in call("worker").stderr
+    call("init", *OWNER, "--password", "long enough, surely")
+    assert "The Redis at" in call("worker").stderr
+    assert "the lanes are sending, digesting, chores" in call("worker", "--lanes", "x").stderr
+
+
+def test_the_demo_has_every_kind_of_trouble():
+    addresses = [row[2] for row in seeding.generate(seeding.PEOPLE)]
+    folded = [address.lower() for address in addresses if address]
+
+    assert len(addresses) == 240
+    assert addresses.count("") >= 4
+    assert len(folded) > len(set(folded))
+    assert any(address.count("@") != 1 for address in folded)
+    for tag in seeding.TAGS:
+        assert any(f"+{tag}@" in address for address in folded), tag
+
+
+def test_the_demo_is_the_same_everywhere():
+    assert list(seeding.generate(50)) == list(seeding.generate(50))
