@@ -10,7 +10,10 @@ document.addEventListener("click", (event) => {
   const dismiss = event.target.closest("[data-dismiss]");
   if (dismiss) dismiss.closest(dismiss.dataset.dismiss).remove();
   const close = event.target.closest("[data-close]");
-  if (close) close.closest("dialog").close();
+  if (close?.closest("dialog")) {
+    event.preventDefault();
+    close.closest("dialog").close();
+  }
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }

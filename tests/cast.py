@@ -1,6 +1,7 @@
 """Who plays in the tests, and the few rows that nearly every test wants."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -24,11 +25,17 @@ def make_user(name: str) -> User:
     user = User(
         email=f"{name}@example.org",
         name=name.title(),
-        password=hash_password(PASSWORD),
+        password=_hashed(),
         fs_uniquifier=f"uniq-{name}",
     )
     db.session.add(user)
     return user
+
+
+@lru_cache(maxsize=1)
+def _hashed() -> str:
+    """Hashing is slow on purpose; once a test run is enough."""
+    return hash_password(PASSWORD)
 
 
 def make_cast() -> Cast:

@@ -29,7 +29,9 @@ HOSTILE = [
 ]
 
 
-def make_template(subject: str = "Hello {{ name }}", body: str = "Dear {{ name }},\n\n.dot") -> Template:
+def make_template(
+    subject: str = "Hello {{ name }}", body: str = "Dear {{ name }},\n\n.dot"
+) -> Template:
     subject, text, html = template.compose(subject, body, '<a href="{{ unsubscribe_url }}">Out</a>')
     return Template(
         Source(
@@ -88,7 +90,7 @@ def test_no_value_adds_a_header(value: str) -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=400))
 def test_lines_stay_legal_and_text_arrives(value: str) -> None:
-    content = fill(make_template("Hi", "A {{ name | default: \"friend\" }} Z"), name=value)
+    content = fill(make_template("Hi", 'A {{ name | default: "friend" }} Z'), name=value)
 
     assert content.replace(b"\r\n", b"").count(b"\n") == 0
     assert b"\r" not in content.replace(b"\r\n", b"")

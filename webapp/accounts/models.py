@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from flask_security.core import RoleMixin, UserMixin
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.columns import BigId, Json, UtcDateTime
@@ -144,3 +144,19 @@ class AuditEntry(db.Model):
     subject: Mapped[str] = mapped_column(String(300), default="")
     details: Mapped[dict] = mapped_column(Json, default=dict)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class Letter(db.Model):
+    """A mail of the installation itself (invitation, reset), until it has been posted; the text is
+    forgotten then, because it may hold a link that opens something."""
+
+    __tablename__ = "letters"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    address: Mapped[str] = mapped_column(String(254))
+    subject: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    posted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    tries: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(String(300), default="")

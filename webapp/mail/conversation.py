@@ -170,7 +170,7 @@ class Conversation:
         reply = await self._say(b"STARTTLS")
         if reply.code != 220:
             raise ConnectError(f"{where} refused STARTTLS: {reply}", is_refusal=True)
-        if self._reader._buffer:  # noqa: SLF001 - RFC 3207 4.2: what was said before is not trusted
+        if self._reader._buffer:  # RFC 3207 4.2: what was said before is not trusted
             raise ConnectError(f"{where} spoke before the encryption began.", is_refusal=True)
         try:
             async with asyncio.timeout(self._server.step_seconds):
@@ -228,7 +228,10 @@ class Conversation:
 
     async def _body(self, message: Message) -> Result:
         self._write(message.content)
-        await self._drain()  # before the dot: a break up to here has sent nothing
+        await self._drain()
+        await asyncio.sleep(0)  # a close that has come in by now is seen before the dot is sent
+        if self._reader.at_eof():
+            raise Broken("the line was closed")
         self._phase = Phase.BODY_SENT
         self._write(b".\r\n")
         reply = await self._answer(self._server.answer_seconds)

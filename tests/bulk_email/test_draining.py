@@ -1,0 +1,213 @@
+"""From Send to the relay's answer, over a real SMTP conversation."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from tests import makers
+from tests.smtp_server import SmtpServer
+from webapp.bulk_email import sending, sweeping
+from webapp.bulk_email.models import Stage
+from webapp.delivery import recomputing, suppressing
+from webapp.delivery.models import Attempt, Recipient, Suppression
+from webapp.extensions import db
+from webapp.lib import clock
+from webapp.mail.causes import Cause
+
+pytestmark = pytest.mark.database
+
+PEOPLE = [("Ann", "ann@x.test"), ("Bo", "bo@x.test"), ("Cy", "")]
+
+
+def assert_balanced(bulk_email) -> None:
+    """The Tally is what the rows say, and the rows are what their history says."""
+    copies = db.session.scalars(
+        select(Recipient).where(Recipient.bulk_email_id == bulk_email.id)
+    ).all()
+    assert makers.books(bulk_email).selected == len(copies)
+    computed = recomputing.computed([copy.id for copy in copies])
+    assert computed == {copy.id: copy.status for copy in copies}
+
+
+def test_everybody_selected_ends_with_a_status(cast) -> None:
+    with SmtpServer() as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+
+        makers.send(bulk_email)
+
+    assert makers.statuses(bulk_email) == {
+        "ann@x.test": "sent",
+        "bo@x.test": "sent",
+        "Cy": "failed",
+    }
+    assert bulk_email.stage == Stage.FINISHED
+    assert sorted(server.ledger.addresses) == ["ann@x.test", "bo@x.test"]
+    assert_balanced(bulk_email)
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ("8BITMIME",)])
+@pytest.mark.parametrize(
+    ("step", "answer", "status", "cause"),
+    [
+        ("rcpt", b"550 5.1.1 no such user", "bounced", "mailbox_missing"),
+        ("rcpt", b"450 4.2.0 greylisted, come back", "retrying", "greylisted"),
+        ("rcpt", b"421 4.3.2 too many connections", "retrying", "too_fast"),
+        ("rcpt", b"550-first\r\n550 5.7.1 relay access denied", "failed", "our_server"),
+        ("data", b"452 4.2.2 mailbox full", "retrying", "mailbox_full"),
+        ("dot", b"554 5.7.1 looks like spam", "bounced", "blocked_content"),
+        ("dot", b"451 4.7.1 try later", "retrying", "too_fast"),
+        ("rcpt", "close", "retrying", "unreachable"),
+        ("rcpt", "hang", "retrying", "unreachable"),
+        ("dot", "close", "unconfirmed", "unknown"),
+        ("dot", "hang", "unconfirmed", "unknown"),
+        ("dot", b"\x00\xff nonsense", "unconfirmed", "unknown"),
+        ("dot", b"250 " + b"long " * 2000, "sent", None),
+    ],
+)
+def test_every_answer_has_its_status(cast, step, answer, status, cause, extensions) -> None:
+    def script(at: str, address: str):
+        return answer if at == step and address.startswith("ann") else None
+
+    with SmtpServer(script, extensions) as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.send(bulk_email)
+
+    assert makers.statuses(bulk_email)["ann@x.test"] == status
+    assert makers.statuses(bulk_email)["bo@x.test"] == "sent"
+    ann = db.session.scalar(select(Recipient).where(Recipient.address == "ann@x.test"))
+    assert ann.cause == cause
+    assert ann.in_flight_at is None
+    assert_balanced(bulk_email)
+
+
+def test_a_line_cut_in_mid_data_is_never_taken_for_sent(cast) -> None:
+    def script(at: str, address: str):
+        return "close" if at == "body" and address.startswith("ann") else None
+
+    with SmtpServer(script) as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.send(bulk_email)
+
+    # the dot may have left before the close was seen: then nobody can tell
+    assert makers.statuses(bulk_email)["ann@x.test"] in ("retrying", "unconfirmed")
+    assert server.ledger.addresses == ["bo@x.test"]
+
+
+def test_a_server_that_cannot_be_reached_costs_no_try(cast) -> None:
+    form = makers.make_form(cast.workspace, PEOPLE)
+    connection = makers.make_connection(cast.workspace, port=9)
+    bulk_email = makers.make_email(form, connection)
+
+    makers.send(bulk_email)
+
+    assert makers.statuses(bulk_email)["ann@x.test"] == "queued"
+    assert db.session.scalar(select(func.count()).select_from(Attempt)) == 0
+    assert "cannot be reached" in connection.pause_reason
+    assert connection.paused_until is not None
+
+
+def test_one_address_gets_one_copy(cast) -> None:
+    with SmtpServer() as server:
+        form = makers.make_form(cast.workspace, [("Ann", "ann@x.test"), ("Ann 2", "ANN@X.test")])
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.send(bulk_email)
+
+    assert server.ledger.addresses == ["ann@x.test"]
+    assert makers.statuses(bulk_email) == {"ann@x.test": "sent", "ANN@x.test": "withheld"}
+
+
+def test_an_address_suppressed_after_preparing_gets_nothing(cast) -> None:
+    with SmtpServer() as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.start(bulk_email)
+        suppressing.suppress(
+            cast.workspace.id, [suppressing.Entry("ann@x.test", Cause.UNSUBSCRIBED)]
+        )
+        db.session.commit()
+        makers.draining.drain(makers.make_setting(), 10)
+
+    assert server.ledger.addresses == ["bo@x.test"]
+    assert makers.statuses(bulk_email)["ann@x.test"] == "withheld"
+    assert_balanced(bulk_email)
+
+
+def test_a_mailbox_that_does_not_exist_is_written_to_once(cast) -> None:
+    def script(at: str, address: str):
+        return b"550 5.1.1 unknown user" if at == "rcpt" and address.startswith("ann") else None
+
+    with SmtpServer(script) as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        makers.send(makers.make_email(form, makers.make_connection(cast.workspace, server.port)))
+
+    entry = db.session.scalar(select(Suppression))
+    assert (entry.address, entry.cause) == ("ann@x.test", Cause.MAILBOX_MISSING)
+
+
+def test_the_same_nonce_sends_once(cast) -> None:
+    form = makers.make_form(cast.workspace, PEOPLE)
+    bulk_email = makers.make_email(form, makers.make_connection(cast.workspace))
+
+    first = sending.start(bulk_email, nonce="n", by=cast.alice, tracked=True)
+    second = sending.start(bulk_email, nonce="n", by=cast.alice, tracked=True)
+
+    assert (first, second) == (True, False)
+
+
+def test_cancelling_withholds_the_rest(cast) -> None:
+    form = makers.make_form(cast.workspace, PEOPLE)
+    bulk_email = makers.make_email(form, makers.make_connection(cast.workspace))
+    makers.start(bulk_email)
+
+    assert sending.cancel(bulk_email, cast.alice)
+    while sending.withhold_some(bulk_email.id):
+        pass
+
+    assert set(makers.statuses(bulk_email).values()) == {"withheld", "failed"}
+    assert_balanced(bulk_email)
+
+
+def test_a_doubtful_copy_can_be_sent_again_with_its_message_id(cast) -> None:
+    hanging = ["ann@x.test"]
+
+    def script(at: str, address: str):
+        return "close" if at == "dot" and address in hanging and not hanging.clear() else None
+
+    with SmtpServer(script) as server:
+        form = makers.make_form(cast.workspace, PEOPLE[:1])
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.send(bulk_email)
+        copy = db.session.scalar(select(Recipient))
+        assert copy.status == "unconfirmed"
+        assert sending.send_again(bulk_email, [copy.id], cast.alice) == 1
+        makers.draining.drain(makers.make_setting(), 10)
+
+    ids = [
+        content.split(b"Message-ID: ")[1].split(b"\r\n")[0]
+        for content in server.ledger.of("ann@x.test")
+    ]
+    dates = [
+        content.split(b"Date: ")[1].split(b"\r\n")[0] for content in server.ledger.of("ann@x.test")
+    ]
+    assert len(ids) == 2
+    assert len(set(ids)) == len(set(dates)) == 1
+    assert_balanced(bulk_email)
+
+
+def test_past_the_deadline_nothing_is_tried(cast) -> None:
+    form = makers.make_form(cast.workspace, PEOPLE)
+    bulk_email = makers.make_email(
+        form,
+        makers.make_connection(cast.workspace),
+        deadline=clock.now() - timedelta(minutes=1),
+    )
+    makers.start(bulk_email)
+
+    sweeping.expire()
+
+    assert set(makers.statuses(bulk_email).values()) == {"failed"}
+    assert_balanced(bulk_email)
