@@ -9,7 +9,8 @@ from flask import Flask
 from flask_security.utils import hash_password
 
 from webapp import create_app, settings
-from webapp.accounts.models import Member, Role, User, Workspace
+from webapp.accounts import inviting
+from webapp.accounts.models import User
 from webapp.extensions import db
 from webapp.queue import Lane
 from webapp.running import (
@@ -209,11 +210,9 @@ def _make_owner(address: str, name: str, workspace: str, password: str) -> None:
         password=hash_password(password),
         fs_uniquifier=secrets.token_hex(16),
     )
-    first = Workspace(name=workspace, slug=seeding.free_slug(workspace))
-    db.session.add_all([owner, first])
+    db.session.add(owner)
     db.session.flush()
-    db.session.add(Member(workspace_id=first.id, user_id=owner.id, role=Role.OWNER))
-    db.session.commit()
+    inviting.create_workspace(workspace, owner)
 
 
 def _say(address: str) -> None:

@@ -1,4 +1,4 @@
-"""RQ, wrapped once. Redis carries wake-ups with ids only and may lose them: the clock wakes again."""
+"""RQ, wrapped once. Redis carries wake-ups with ids only and may lose them."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from flask import Flask, current_app
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from webapp.lib import stopping
 
 log = structlog.get_logger()
 
@@ -27,7 +26,7 @@ JOB_TIMEOUT_SECONDS = 3600
 WAKE_SECONDS = 8  # how long a wake-up nobody answered stands in the way of the next one
 
 # What the clock calls every two seconds, on one worker of all at a time: sweeping, schedules,
-# wake-ups that were lost. Each in an app context of its own; an error is logged and the next goes on.
+# wake-ups that were lost. Each in an app context of its own; an error is logged, the next goes on.
 clock_tasks: list[Callable[[], object]] = []
 
 
@@ -87,8 +86,6 @@ def wake(function: Callable, *ids: int) -> None:
 
 
 # SIGTERM in a worker: a long job ends its slice at the next safe place
-ask_to_stop = stopping.ask
-is_stopping = stopping.is_asked
 
 
 def _answered(function: Callable, ids: tuple[int, ...]) -> None:

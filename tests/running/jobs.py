@@ -4,6 +4,7 @@ import os
 import time
 
 from webapp import queue
+from webapp.lib import stopping
 
 
 @queue.job(queue.Lane.CHORES)
@@ -15,6 +16,6 @@ def tell(number: int) -> None:
 def linger(number: int) -> None:
     """Work until asked to stop, like a long send."""
     queue.connection().set(f"began:{number}", os.getpid())
-    while not queue.is_stopping():
+    while not stopping.is_asked():
         time.sleep(0.05)
     queue.connection().set(f"ended:{number}", 1)

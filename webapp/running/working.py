@@ -16,8 +16,8 @@ from rq import Queue, Worker, worker_registration
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from webapp import queue
 from webapp.extensions import db
+from webapp.lib import stopping
 from webapp.queue import Lane
 from webapp.running import clocking, tying
 from webapp.running.supervising import Part, supervise
@@ -54,12 +54,12 @@ class LaneWorker(Worker):
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         tying.tie_to(self.pid)  # else two workers may come to run the same job
         if self._stop_requested:
-            _ask_horse_to_stop()
+            stopping.ask()
         super().main_work_horse(job, queue)
 
     def setup_work_horse_signals(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, _ask_horse_to_stop)
+        signal.signal(signal.SIGTERM, stopping.ask)
 
     def handle_warm_shutdown_request(self) -> None:
         """The horse ends its slice at the next safe place; our parent kills us if it takes long."""
@@ -136,7 +136,3 @@ def _wait_for_redis(connection: redis.Redis) -> None:
                 log.warning("waiting_for_redis", error=str(error))
                 said = True
             time.sleep(0.5)
-
-
-def _ask_horse_to_stop(number: int = 0, frame: object = None) -> None:
-    queue.ask_to_stop()
