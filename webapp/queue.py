@@ -10,7 +10,6 @@ from flask import Flask, current_app
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-
 log = structlog.get_logger()
 
 
@@ -83,9 +82,6 @@ def wake(function: Callable, *ids: int) -> None:
         )
     except redis.RedisError as error:
         log.warning("wake_lost", job=function.__name__, ids=ids, error=str(error))
-
-
-# SIGTERM in a worker: a long job ends its slice at the next safe place
 
 
 def _answered(function: Callable, ids: tuple[int, ...]) -> None:
