@@ -33,7 +33,7 @@ ARROWS = {
 EVERYONE = {"lib", "settings", "extensions", "columns"}
 SURFACE = {"web"}  # for routes, and what they draw with
 PURE_ROOMS = {"lib", "mail", "providers"}  # neither Flask nor a database
-OUTSIDE_GERUNDS = {"flask", "flask_security", "rq", "redis", "werkzeug"}
+OUTSIDE_GERUNDS = {"flask", "flask_security", "rq", "redis"}
 
 
 @dataclass(frozen=True)

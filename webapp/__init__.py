@@ -7,7 +7,7 @@ from flask import Flask, g, request
 from flask_security.core import current_user
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import extensions, queue, settings, web
+from webapp import extensions, queue, settings, static_files, web
 from webapp.lib import signing
 
 PACKAGE = Path(__file__).resolve().parent
@@ -23,6 +23,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     )
     app.config.update(_flask_config(config))
     app.config["SETTINGS"] = config
+    static_files.init_app(app, changing=config.sandbox)
     if config.trusted_proxies:
         hops = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
