@@ -4,13 +4,14 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
 
-from tests.running.conftest import Up, descendants, parent_of, until
+from tests.running.conftest import SCRIPT, Up, descendants, parent_of, until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -90,3 +91,18 @@ def test_what_is_wrong_is_one_sentence(refused: Callable[..., str], settings: di
     sentence = refused("up", **settings)
     assert said in sentence
     assert "word" not in sentence
+
+
+def test_tied_it_ends_with_what_started_it(up: Up):
+    """`make` killed with kill -9: nothing of what it started is left."""
+    make = subprocess.Popen(
+        ["/bin/sh", "-c", f"{SCRIPT} up --tie; true"],
+        env=up.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: len(descendants(make.pid)) >= 8)
+    parts = descendants(make.pid)
+    make.kill()
+    make.wait()
+    until(lambda: not any(parent_of(pid) for pid in parts), 5)
