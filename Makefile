@@ -18,9 +18,11 @@ run: .venv/.installed $(VENDOR)  ## start everything with a demo; Ctrl-C stops i
 test: .venv/.dev $(VENDOR)  ## run all tests (SQLite; TEST_DATABASE_URL for PostgreSQL; ARGS for pytest)
 	$(VENV)/pytest -n 2 --dist loadfile -m "not chaos$(if $(wildcard $(CHROMIUM)),, and not browser)" $(ARGS)
 
-lint: .venv/.dev  ## style and types
+lint: .venv/.dev  ## check the style
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
+
+types: .venv/.dev  ## check the types; advice, not a gate
 	$(VENV)/pyright
 
 clean:  ## remove what was made, but not var/, which holds data
@@ -42,4 +44,4 @@ $(VENDOR): static/icons.txt hatch_build.py static/package-lock.json | .venv/.ins
 	@$(VENV)/python hatch_build.py || $(PIP) --editable . --no-deps
 	@touch $@
 
-.PHONY: help run test lint clean
+.PHONY: help run test lint types clean

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
@@ -289,7 +289,7 @@ def redis_socket(data_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"email-tracker-{os.getuid()}-{digest}" / "redis.sock"
 
 
-def _value(attribute: str, environment: Mapping[str, str]) -> object:
+def _value(attribute: str, environment: Mapping[str, str]) -> Any:
     variable = VARIABLES[attribute]
     raw = environment.get(PREFIX + variable.name, environment.get(variable.name))
     return variable.read(variable.name, variable.default if raw is None else raw)

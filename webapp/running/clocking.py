@@ -7,7 +7,7 @@ from secrets import token_hex
 
 import structlog
 from flask import Flask
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import CursorResult, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from webapp import queue
@@ -49,7 +49,7 @@ def tick(app: Flask, owner: str) -> bool:
 
 def hold(owner: str, seconds: float = LEASE_SECONDS) -> bool:
     """Take or renew the clock for `seconds` by the database's own clock; commits."""
-    taken = db.session.execute(
+    taken: CursorResult = db.session.execute(  # type: ignore[assignment]
         update(ClockLease)
         .where(
             ClockLease.name == NAME,

@@ -6,7 +6,7 @@ import socket
 import sys
 
 from flask import Flask
-from waitress import create_server
+from waitress.server import create_server
 
 from webapp.settings import SettingError
 

@@ -1,6 +1,8 @@
 """A whole installation on this host: database, Redis, web server, workers, sandbox."""
 
 import os
+import signal
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -11,6 +13,11 @@ from webapp.extensions import db
 from webapp.queue import Lane
 from webapp.running import checking, embedding, migrating, serving, working
 from webapp.running.supervising import Part, supervise
+
+try:  # for now
+    from webapp.sandbox import serving as sandbox
+except ImportError:
+    sandbox = None
 
 DEMO = {"SANDBOX": "yes", "ALLOW_PRIVATE_SMTP": "yes"}
 
@@ -26,9 +33,15 @@ def up(*, demo: Callable[[Flask], object] | None, say: Callable[[str], object]) 
     with checking.only_one(folder):
         settings.make_secret_key(folder)
         if demo:
-            for name, value in DEMO.items():
-                os.environ.setdefault(name, value)
+            _set_demo()
         _run(settings.read(), demo, say)
+
+
+def _set_demo() -> None:
+    """What the demo differs in, where the operator says nothing else."""
+    for name, value in DEMO.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("MAIL_URL", f"smtp://127.0.0.1:{settings.read().sandbox_smtp_port}")
 
 
 def _run(config: settings.Settings, demo: Callable[[Flask], object] | None, say: Callable) -> None:
@@ -50,7 +63,7 @@ def _run(config: settings.Settings, demo: Callable[[Flask], object] | None, say:
         Part("web", partial(serving.serve, app, listening)),
         Part("workers", partial(working.run, app, list(Lane)), patience=15),
     ]
-    if config.sandbox:
+    if config.sandbox and sandbox:
         parts.append(Part("sandbox", partial(_run_sandbox, config)))
     supervise(parts, on_start=partial(say, config.base_url))
 
@@ -67,4 +80,6 @@ def _redis_parts(config: settings.Settings) -> list[Part]:
 
 
 def _run_sandbox(config: settings.Settings) -> None:
-    raise SystemExit("not here yet")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    sandbox.serve(config, stop)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import NoReturn
 
 import redis
 import structlog
@@ -51,8 +52,8 @@ class LaneWorker(Worker):
             db.engine.dispose(close=False)  # the parent's connections are the parent's
             return super().perform_job(job, queue, execution)
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
-        tying.tie_to(self.pid)  # else two workers may come to run the same job
+    def main_work_horse(self, job: Job, queue: Queue) -> NoReturn:
+        tying.tie_to(self.pid or 0)  # else two workers may come to run the same job
         if self._stop_requested:
             stopping.ask()
         super().main_work_horse(job, queue)
