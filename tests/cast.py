@@ -1,5 +1,6 @@
 """Who plays in the tests, and the few rows that nearly every test wants."""
 
+import contextvars
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,15 @@ from webapp.accounts.models import Member, Role, User, Workspace
 from webapp.extensions import db
 
 PASSWORD = "correct horse battery"
+
+
+class BrowserLike(FlaskClient):
+    """Every request in a context of its own, as a server has it: nothing of the test's own app
+    context (g, session of the database) leaks into it. What the test wrote is committed first."""
+
+    def open(self, *args, **kwargs):
+        db.session.commit()
+        return contextvars.Context().run(super().open, *args, **kwargs)
 
 
 @dataclass

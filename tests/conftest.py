@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
-from tests.cast import Cast, make_cast
+from tests.cast import BrowserLike, Cast, make_cast
 from webapp import create_app, settings
 from webapp.extensions import db
 
@@ -91,6 +91,7 @@ def _session_app(database_url: str, redis_url: str, tmp_path_factory) -> Flask:
             }
         )
     )
+    app.test_client_class = BrowserLike
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
     with app.app_context():
         db.create_all()

@@ -42,7 +42,7 @@ def wants_part() -> bool:
     return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
 
 
-def render(page: str, part: str | None = None, *, status: int = 200, **context) -> Response:
+def render(page: str, part: str | None = None, /, *, status: int = 200, **context) -> Response:
     """`part` for htmx, `page` for everybody else (and where there is no part).
 
     Notices flashed meanwhile ride along with a part, out of band.

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from flask_security.core import RoleMixin, UserMixin
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.columns import BigId, Json, UtcDateTime
@@ -34,6 +34,13 @@ class SignInRole(db.Model, RoleMixin):
     name: Mapped[str] = mapped_column(String(80), unique=True)
 
 
+_users_roles = db.Table(
+    "sign_in_roles_users",
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("role_id", ForeignKey("sign_in_roles.id", ondelete="CASCADE"), primary_key=True),
+)
+
+
 class User(db.Model, UserMixin):
     """A person who can sign in. Everywhere else a person is a Member of a workspace."""
 
@@ -48,7 +55,7 @@ class User(db.Model, UserMixin):
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
-    roles: list[SignInRole] = []
+    roles: Mapped[list[SignInRole]] = relationship(secondary=_users_roles)
     members: Mapped[list["Member"]] = relationship(back_populates="user")
 
 

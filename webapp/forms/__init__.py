@@ -1,7 +1,22 @@
 """The customer's tables: forms, fields, records, views and the data grid."""
 
-from flask import Flask
+from flask import Flask, url_for
+
+from webapp.forms import routes_forms, routes_grid, routes_records, routes_transfer, sources
+from webapp.forms.blueprint import forms
+from webapp.forms.record_rows import RecordRows
+from webapp.plugins import slots
+
+ROUTES = (routes_grid, routes_forms, routes_records, routes_transfer)
 
 
 def init_app(app: Flask) -> None:
-    """Bind this room's pages to `app`."""
+    """Bind the Data tab to `app`."""
+    sources.register("records", RecordRows())
+    app.register_blueprint(forms)
+    slots.fill(
+        slots.navigation_tabs,
+        slots.Tab(
+            "Data", "table", lambda workspace: url_for("forms.index", slug=workspace.slug), order=10
+        ),
+    )

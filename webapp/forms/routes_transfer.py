@@ -1,0 +1,174 @@
+"""Imports and exports, with their progress."""
+
+import csv
+import io
+
+from flask import Response, abort, current_app, request, send_file, url_for
+from flask_security.core import current_user
+from flask_security.decorators import auth_required
+
+from webapp import queue
+from webapp.accounts import access
+from webapp.accounts.models import Role, Workspace
+from webapp.extensions import db
+from webapp.forms import exporting, grid, importing, jobs, reading_csv, writing
+from webapp.forms.blueprint import find_form, forms
+from webapp.forms.models import Export, FieldKind, Form, Import, TransferStage
+from webapp.forms.reading_csv import Dialect, NotCsv
+from webapp.forms.routes_forms import KINDS
+from webapp.web import render, see_other
+
+
+@forms.route("/w/<slug>/data/import", methods=["GET", "POST"])
+@auth_required("session")
+def import_new(slug: str) -> Response:
+    """Make a form from a file."""
+    workspace = access.enter(slug, Role.EDITOR)
+    return _upload(workspace, None)
+
+
+@forms.route("/w/<slug>/data/<int:form_id>/import", methods=["GET", "POST"])
+@auth_required("session")
+def import_into(slug: str, form_id: int) -> Response:
+    """Bring a file into a form."""
+    workspace = access.enter(slug, Role.EDITOR)
+    return _upload(workspace, find_form(form_id, workspace, editable=True))
+
+
+def _upload(workspace: Workspace, form: Form | None) -> Response:
+    context = {"workspace": workspace, "form": form}
+    if request.method == "GET":
+        return render("forms/import.html", errors={}, **context)
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        errors = {"file": "Choose a CSV file first."}
+        return render("forms/import.html", status=422, errors=errors, **context)
+    content = file.read(importing.MAX_BYTES + 1)
+    try:
+        reading_csv.detect(content)
+        if form is None:
+            name = file.filename.rsplit(".", 1)[0][:120] or "People"
+            form = writing.create_form(workspace, name, [])
+        kept = importing.upload(form, current_user, file.filename, content)
+    except NotCsv as problem:
+        db.session.rollback()
+        errors = {"file": str(problem)}
+        return render("forms/import.html", status=422, errors=errors, **context)
+    return see_other(
+        url_for("forms.map_import", slug=workspace.slug, form_id=form.id, import_id=kept.id)
+    )
+
+
+@forms.route("/w/<slug>/data/<int:form_id>/imports/<int:import_id>/map", methods=["GET", "POST"])
+@auth_required("session")
+def map_import(slug: str, form_id: int, import_id: int) -> Response:
+    """Which column goes into which field."""
+    workspace = access.enter(slug, Role.EDITOR)
+    form = find_form(form_id, workspace, editable=True)
+    kept = _find_import(form, import_id)
+    where = url_for("forms.import_report", slug=slug, form_id=form.id, import_id=kept.id)
+    if kept.stage != TransferStage.UPLOADED:
+        return see_other(where)
+    names, sample = reading_csv.head_and_sample(
+        kept.content, Dialect(kept.encoding, kept.delimiter)
+    )
+    if request.method == "POST":
+        mapping = {str(n): request.form.get(f"column-{n}", "") for n in range(len(names))}
+        if importing.begin(kept, _known(form, mapping), names):
+            queue.wake(jobs.run_import, kept.id)
+        return see_other(where)
+    return render(
+        "forms/map_import.html", workspace=workspace, form=form, kept=kept, names=names,
+        sample=sample, mapping=importing.suggested_mapping(form, names, sample), kinds=KINDS,
+        new=importing.NEW,
+    )  # fmt: skip
+
+
+def _known(form: Form, mapping: dict[str, str]) -> dict[str, str]:
+    """Only targets that exist, each once."""
+    allowed = {field.key for field in form.fields}
+    kinds = {importing.NEW + kind for kind in FieldKind}
+    final: dict[str, str] = {}
+    for number, target in mapping.items():
+        if target in kinds or (target in allowed and target not in final.values()):
+            final[number] = target
+    return final
+
+
+@forms.get("/w/<slug>/data/<int:form_id>/imports/<int:import_id>")
+@auth_required("session")
+def import_report(slug: str, form_id: int, import_id: int) -> Response:
+    """How far an import is, and what it refused."""
+    workspace = access.enter(slug, Role.EDITOR)
+    form = find_form(form_id, workspace, editable=True)
+    kept = _find_import(form, import_id)
+    is_over = kept.stage in (TransferStage.FINISHED, TransferStage.FAILED)
+    return render(
+        "forms/import_report.html", "forms/_import_report.html", workspace=workspace, form=form,
+        kept=kept, is_over=is_over, refused=importing.refused(kept)[:100] if is_over else [],
+        written=importing.count_written(kept),
+    )  # fmt: skip
+
+
+@forms.get("/w/<slug>/data/<int:form_id>/imports/<int:import_id>/refused.csv")
+@auth_required("session")
+def refused_rows(slug: str, form_id: int, import_id: int) -> Response:
+    """The refused rows with their reasons, to be mended and imported again."""
+    workspace = access.enter(slug, Role.EDITOR)
+    kept = _find_import(find_form(form_id, workspace, editable=True), import_id)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["Line", "Reason", "Row"])
+    for row in importing.refused(kept):
+        cells = [reading_csv.safe_cell(cell) for cell in row.values.values()]
+        writer.writerow([row.line, row.refused, *cells])
+    headers = {"Content-Disposition": "attachment; filename=refused.csv"}
+    return Response("\ufeff" + text.getvalue(), mimetype="text/csv", headers=headers)
+
+
+@forms.post("/w/<slug>/data/<int:form_id>/export")
+@auth_required("session")
+def export(slug: str, form_id: int) -> Response:
+    """Ask for a file of what the grid shows."""
+    workspace = access.enter(slug)
+    form = find_form(form_id, workspace)
+    made = exporting.begin(form, grid.read(request.args), current_user)
+    queue.wake(jobs.run_export, made.id)
+    return see_other(url_for("forms.export_report", slug=slug, form_id=form.id, export_id=made.id))
+
+
+@forms.get("/w/<slug>/data/<int:form_id>/exports/<int:export_id>")
+@auth_required("session")
+def export_report(slug: str, form_id: int, export_id: int) -> Response:
+    workspace = access.enter(slug)
+    form = find_form(form_id, workspace)
+    made = _find_export(form, export_id)
+    context = {"workspace": workspace, "form": form, "export": made}
+    return render("forms/export_report.html", "forms/_export_report.html", **context)
+
+
+@forms.get("/w/<slug>/data/<int:form_id>/exports/<int:export_id>/file.csv")
+@auth_required("session")
+def export_file(slug: str, form_id: int, export_id: int) -> Response:
+    workspace = access.enter(slug)
+    form = find_form(form_id, workspace)
+    made = _find_export(form, export_id)
+    path = current_app.config["SETTINGS"].data_dir / "exports" / (made.path or "none")
+    if made.stage != TransferStage.FINISHED or not path.is_file():
+        abort(404)
+    return send_file(path, "text/csv", as_attachment=True, download_name=f"{form.name}.csv")
+
+
+def _find_import(form: Form, import_id: int) -> Import:
+    kept = db.session.get(Import, import_id)
+    if kept is None or kept.form_id != form.id:
+        abort(404)
+    return kept
+
+
+def _find_export(form: Form, export_id: int) -> Export:
+    """An export belongs to who asked for it; to everybody else it does not exist."""
+    made = db.session.get(Export, export_id)
+    if made is None or made.form_id != form.id or made.user_id != current_user.id:
+        abort(404)
+    return made
