@@ -65,3 +65,14 @@ document.addEventListener("htmx:error", (event) => {
 });
 openDialogs(document);
 stampUpdates(document);
+
+// a merge field goes where the cursor is
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-insert]");
+  if (!button) return;
+  const body = document.getElementById("body");
+  body.setRangeText(button.dataset.insert, body.selectionStart, body.selectionEnd, "end");
+  body.dispatchEvent(new Event("input", { bubbles: true }));
+  button.closest("details").open = false;
+  body.focus();
+});

@@ -1,11 +1,30 @@
 """The Bulk Email plugin: compose, send, and the list of all emails sent."""
 
-from flask import Flask
+from flask import Flask, url_for
 
 from webapp import queue
-from webapp.bulk_email import jobs
+from webapp.bulk_email import jobs, routes_compose, routes_settings
+from webapp.bulk_email.plugin import PLUGIN
+from webapp.bulk_email.routes import bulk_email
+from webapp.bulk_email.routes_public import public
+from webapp.plugins import catalogue, slots
+
+ROUTES = (routes_compose, routes_settings)
 
 
 def init_app(app: Flask) -> None:
     """Bind this room's pages to `app`."""
+    catalogue.register(PLUGIN)
+    app.register_blueprint(bulk_email)
+    app.register_blueprint(public)
     queue.add_clock_task(jobs.tick)
+    slots.fill(
+        slots.navigation_tabs,
+        slots.Tab(
+            "Bulk Email",
+            "mail",
+            lambda workspace: url_for("bulk_email.index", slug=workspace.slug),
+            plugin=PLUGIN.name,
+            order=20,
+        ),
+    )

@@ -14,7 +14,9 @@ from webapp.mail.conversation import ConnectError, Conversation, Result, Server
 from webapp.mail.template import Copy, Message
 
 
-def send_test(bulk_email: BulkEmail, record: Record | None, to: str, setting: Setting) -> str | None:
+def send_test(
+    bulk_email: BulkEmail, record: Record | None, to: str, setting: Setting
+) -> str | None:
     """Send the mail that `record` would get to `to`; None when the relay took it, else one
     sentence why not. Raises merging.MergeError and HeaderError as the real sending would."""
     message = filled(bulk_email, record, to, setting)

@@ -3,10 +3,8 @@
 import csv
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from sqlalchemy import select
-from werkzeug.datastructures import MultiDict
 
 from webapp.accounts.models import User
 from webapp.extensions import db
@@ -51,7 +49,7 @@ def running() -> list[int]:
 
 
 def query_of(export: Export) -> grid.Query:
-    return grid.read(MultiDict(parse_qsl(export.settings["query"], keep_blank_values=True)))
+    return grid.read_text(export.settings["query"])
 
 
 def _write(export: Export, path: Path) -> None:

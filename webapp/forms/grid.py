@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import ColumnElement, Select, and_, or_
 from werkzeug.datastructures import MultiDict
@@ -17,7 +17,7 @@ MAX_SORTS = 3
 @dataclass(frozen=True)
 class Query:
     """One view of a grid. `filter` as in forms.filtering; `sort` (key, is descending); `columns`
-    the keys shown, in order ([]: the source's own choice); `after` the cursor of the page before."""
+    the keys shown, in order (none: the source's choice); `after` the cursor of the page before."""
 
     search: str = ""
     filter: dict = field(default_factory=dict)
@@ -83,6 +83,11 @@ def read(args: MultiDict) -> Query:
         columns=tuple(args.getlist("column")),
         after=args.get("after", ""),
     )
+
+
+def read_text(query: str) -> Query:
+    """A Query from a stored query string."""
+    return read(MultiDict(parse_qsl(query, keep_blank_values=True)))
 
 
 def conditions(filter: dict) -> list[dict]:

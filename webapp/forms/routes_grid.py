@@ -1,12 +1,9 @@
 """The Data tab: the forms of the workspace and the grid of one of them."""
 
-from urllib.parse import parse_qsl
-
 from flask import Response, redirect, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 from sqlalchemy import select
-from werkzeug.datastructures import MultiDict
 
 from webapp.accounts import access, auditing
 from webapp.accounts.models import Role, Workspace
@@ -143,4 +140,4 @@ def forms_of(workspace: Workspace) -> list[Form]:
 
 
 def _query_of(view: View) -> Query:
-    return grid.read(MultiDict(parse_qsl(view.settings["query"], keep_blank_values=True)))
+    return grid.read_text(view.settings["query"])

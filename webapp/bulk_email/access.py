@@ -1,0 +1,25 @@
+"""Find and allow for every route of this plugin: the plugin must be on."""
+
+from flask import abort
+
+from webapp.accounts import access
+from webapp.accounts.models import Role, Workspace
+from webapp.bulk_email.models import BulkEmail
+from webapp.bulk_email.plugin import NAME
+from webapp.plugins import installing
+
+
+def enter(slug: str, at_least: Role = Role.VIEWER) -> Workspace:
+    """Like accounts.access.enter, and 404 while Bulk Email is not in the workspace."""
+    workspace = access.enter(slug, at_least)
+    if NAME not in installing.installed(workspace):
+        abort(404)
+    return workspace
+
+
+def enter_email(
+    slug: str, email_id: int, at_least: Role = Role.VIEWER
+) -> tuple[Workspace, BulkEmail]:
+    """The workspace and one of its emails."""
+    workspace = enter(slug, at_least)
+    return workspace, access.find(BulkEmail, email_id, workspace)

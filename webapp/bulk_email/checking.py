@@ -1,0 +1,145 @@
+"""Pre-flight on the real records: who will not get it and why, before anything is sent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from webapp.bulk_email import audience, composing, freezing
+from webapp.bulk_email.audience import Counts
+from webapp.bulk_email.models import BulkEmail
+from webapp.delivery.statuses import Status
+from webapp.extensions import db
+from webapp.forms.models import Record
+from webapp.lib import clock
+from webapp.mail import merging
+from webapp.mail.template import Copy, Message
+
+CHECKED = 2000  # records whose merge is tried within one request
+SHOWN = 20
+GMAIL_CLIPS_BYTES = 102 * 1024  # Gmail hides what comes after
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One record that will not get the email as it is."""
+
+    record_id: int
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What pre-flight found. `failing` are merges that fail among the first `checked` records."""
+
+    problems: dict[str, str]
+    counts: Counts | None
+    unreachable: list[Trouble]
+    failing: list[Trouble]
+    failing_count: int
+    checked: int
+    largest_bytes: int
+    samples: list[int]
+
+    @property
+    def can_be_sent(self) -> bool:
+        return not self.problems and self.counts is not None and self.counts.will_get_it > 0
+
+    @property
+    def is_clipped(self) -> bool:
+        return self.largest_bytes > GMAIL_CLIPS_BYTES
+
+
+def check(draft: BulkEmail) -> Check:
+    """Look at everything that can be known before sending."""
+    problems = composing.problems(draft)
+    counts = audience.count(draft) if draft.form and draft.address_field_id else None
+    if problems or counts is None:
+        return Check(problems, counts, _unreachable(draft) if counts else [], [], 0, 0, 0, [])
+    template = freezing.compiled(freezing.freeze(draft))
+    failing, sizes = [], []
+    for record_id, address, values in _recipients(draft):
+        try:
+            sizes.append((len(_fill(template, address, values).content), record_id))
+        except ValueError as error:  # MergeError, HeaderError
+            failing.append(Trouble(record_id, address, str(error)))
+    sizes.sort()
+    picks = [sizes[-1], sizes[0], sizes[len(sizes) // 2]] if sizes else []
+    return Check(
+        problems=problems,
+        counts=counts,
+        unreachable=_unreachable(draft),
+        failing=failing[:SHOWN],
+        failing_count=len(failing),
+        checked=len(failing) + len(sizes),
+        largest_bytes=sizes[-1][0] if sizes else 0,
+        samples=list(dict.fromkeys(record_id for _, record_id in picks)),
+    )
+
+
+def preview(draft: BulkEmail, record: Record) -> tuple[str, str, str]:
+    """(subject, text, HTML) as `record` would get them. Raises MergeError."""
+    frozen = freezing.freeze(draft)
+    values = merging.merge_values(record.values) | {"unsubscribe_url": "#"}
+    return (
+        merging.render(frozen["subject"], values),
+        merging.render(frozen["text"], values),
+        merging.render(frozen["html"], values, escaped=True),
+    )
+
+
+def neighbours(draft: BulkEmail, record_id: int) -> tuple[int | None, int | None]:
+    """The selected records before and after, for stepping through them."""
+    rows = audience.judged(draft).subquery()
+    before = db.session.scalar(
+        select(rows.c.record_id)
+        .where(rows.c.record_id < record_id)
+        .order_by(rows.c.record_id.desc())
+        .limit(1)
+    )
+    after = db.session.scalar(
+        select(rows.c.record_id)
+        .where(rows.c.record_id > record_id)
+        .order_by(rows.c.record_id)
+        .limit(1)
+    )
+    return before, after
+
+
+def first_record(draft: BulkEmail) -> Record | None:
+    """Somebody the email would reach, else anybody selected."""
+    if draft.form is None:
+        return None
+    rows = audience.judged(draft).subquery()
+    found = db.session.scalar(
+        select(rows.c.record_id).order_by(rows.c.status, rows.c.record_id).limit(1)
+    )
+    return db.session.get(Record, found) if found else None
+
+
+def _recipients(draft: BulkEmail) -> Iterator[tuple[int, str, dict]]:
+    rows = audience.judged(draft).subquery()
+    yield from db.session.execute(
+        select(rows.c.record_id, rows.c.address, rows.c["values"])
+        .where(rows.c.status == Status.QUEUED)
+        .order_by(rows.c.record_id)
+        .limit(CHECKED)
+    )
+
+
+def _unreachable(draft: BulkEmail) -> list[Trouble]:
+    rows = audience.judged(draft).subquery()
+    found = db.session.execute(
+        select(rows.c.record_id, rows.c.address, rows.c.cause, rows.c.reason)
+        .where(rows.c.cause.is_not(None))
+        .order_by(rows.c.record_id)
+        .limit(SHOWN)
+    )
+    return [Trouble(row.record_id, row.address, row.reason or row.cause) for row in found]
+
+
+def _fill(template, address: str, values: dict) -> Message:
+    return template.fill(
+        Copy("check", address, "", merging.merge_values(values), clock.now(), "https://x/u/x", {})
+    )

@@ -1,0 +1,152 @@
+"""Connections: how a workspace reaches its mail relay, set up by its admins."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from webapp.accounts import auditing
+from webapp.accounts.models import User, Workspace
+from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery.models import Connection, Security
+from webapp.extensions import db
+from webapp.lib import addresses, clock
+from webapp.mail.conversation import ConnectError, Conversation, Server
+from webapp.providers.contract import Provider
+
+SECURITIES = [
+    (Security.STARTTLS, "STARTTLS (usual on port 587)"),
+    (Security.TLS, "TLS (usual on port 465)"),
+    (Security.NONE, "None (only for a server on your own network)"),
+]
+
+
+@dataclass(frozen=True)
+class ConnectionInput:
+    """What the page of a connection sends; blank secrets leave the stored ones."""
+
+    name: str
+    provider: str
+    host: str
+    port: str
+    security: str
+    username: str
+    password: str
+    from_name: str
+    from_address: str
+    max_connections: str
+    hook_secret: str
+
+
+def new(workspace: Workspace) -> Connection:
+    """One not yet stored; its hook address cannot be guessed."""
+    return Connection(
+        workspace_id=workspace.id,
+        name="",
+        provider="smtp",
+        host="",
+        port=587,
+        security=Security.STARTTLS,
+        from_name="",
+        from_address="",
+        max_connections=4,
+        hook_token=secrets.token_hex(24),
+    )
+
+
+def save(
+    connection: Connection,
+    typed: ConnectionInput,
+    providers: Mapping[str, Provider],
+    by: User,
+    refuse_host: Callable[[str], None],
+) -> dict[str, str]:
+    """Take over what was typed; {field: what is wrong}, and then nothing is stored. Commits."""
+    errors = _problems(typed, providers, refuse_host)
+    if errors:
+        db.session.rollback()
+        return errors
+    connection.name = typed.name.strip()
+    connection.provider = typed.provider
+    connection.host = typed.host.strip()
+    connection.port = int(typed.port)
+    connection.security = typed.security
+    connection.username = typed.username.strip() or None
+    connection.from_name = typed.from_name.strip()
+    connection.from_address = typed.from_address.strip()
+    connection.max_connections = int(typed.max_connections)
+    if typed.password:
+        connection.password = typed.password
+    if typed.hook_secret:
+        connection.hook_secret = typed.hook_secret.strip()
+    connection.paused_until, connection.pause_reason = None, ""
+    connection.connect_failures = 0
+    db.session.add(connection)
+    db.session.flush()
+    workspace = db.session.get_one(Workspace, connection.workspace_id)
+    auditing.note(
+        "connection.saved", workspace=workspace, by=by, subject=connection, name=connection.name
+    )
+    db.session.commit()
+    return {}
+
+
+def remove(connection: Connection, by: User) -> str | None:
+    """Take it out of use; one sentence why not while something is being sent over it. Commits."""
+    busy = db.session.scalar(
+        select(func.count()).where(
+            BulkEmail.connection_id == connection.id,
+            BulkEmail.stage.in_((Stage.SCHEDULED, Stage.PREPARING, Stage.SENDING, Stage.PAUSED)),
+        )
+    )
+    if busy:
+        return "Emails are scheduled or being sent over this connection."
+    connection.removed_at = clock.now()
+    connection.password = None
+    workspace = db.session.get_one(Workspace, connection.workspace_id)
+    auditing.note(
+        "connection.removed", workspace=workspace, by=by, subject=connection, name=connection.name
+    )
+    db.session.commit()
+    return None
+
+
+def test(server: Server) -> str | None:
+    """Greet, encrypt and sign in for real; None when all went well, else one sentence."""
+    return asyncio.run(_greet(server))
+
+
+async def _greet(server: Server) -> str | None:
+    conversation = Conversation(server)
+    try:
+        await conversation.open()
+    except ConnectError as error:
+        return str(error)
+    await conversation.close()
+    return None
+
+
+def _problems(typed: ConnectionInput, providers: Mapping, refuse_host: Callable) -> dict[str, str]:
+    found = {}
+    if not 1 <= len(typed.name.strip()) <= 120:
+        found["name"] = "Give it a name of at most 120 characters."
+    if typed.provider not in providers:
+        found["provider"] = "Choose one from the list."
+    if not typed.host.strip() or any(c.isspace() or ord(c) < 33 for c in typed.host.strip()):
+        found["host"] = "Write the name of the mail server, like smtp.example.org."
+    else:
+        try:
+            refuse_host(typed.host.strip())
+        except ConnectError as error:
+            found["host"] = str(error)
+    if not typed.port.isdecimal() or not 1 <= int(typed.port) <= 65535:
+        found["port"] = "A port is a number from 1 to 65535."
+    if typed.security not in list(Security):
+        found["security"] = "Choose one from the list."
+    if problem := addresses.check(typed.from_address).problem:
+        found["from_address"] = problem
+    if not typed.max_connections.isdecimal() or not 1 <= int(typed.max_connections) <= 16:
+        found["max_connections"] = "From 1 to 16."
+    return found

@@ -1,0 +1,143 @@
+"""All emails of a workspace, and what is said of each in one line."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from webapp.accounts.models import Workspace
+from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery import tallying
+from webapp.delivery.models import Tally
+from webapp.delivery.tallying import Books
+from webapp.extensions import db
+from webapp.lib import clock
+
+PAGE = 30
+LIVE = (Stage.SCHEDULED, Stage.PREPARING, Stage.SENDING)
+OVER = (Stage.FINISHED, Stage.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One email as the list shows it. `done` of `expected` while it is prepared or sent."""
+
+    bulk_email: BulkEmail
+    books: Books
+    state: str
+    tone: str
+    done: int
+    expected: int
+    is_live: bool
+
+    @property
+    def at(self) -> datetime:
+        email = self.bulk_email
+        return email.scheduled_at or email.started_at or email.changed_at
+
+
+def lines(workspace: Workspace, before: int | None = None) -> list[Line]:
+    """A page of emails and one more, newest first."""
+    statement = (
+        select(BulkEmail, Tally)
+        .outerjoin(Tally, Tally.bulk_email_id == BulkEmail.id)
+        .where(BulkEmail.workspace_id == workspace.id)
+        .order_by(BulkEmail.id.desc())
+        .limit(PAGE + 1)
+    )
+    if before:
+        statement = statement.where(BulkEmail.id < before)
+    return [line(bulk_email, tally) for bulk_email, tally in db.session.execute(statement)]
+
+
+def line(bulk_email: BulkEmail, tally: Tally | None) -> Line:
+    """The words for one email."""
+    books = tallying.books(tally)
+    state, tone = state_of(bulk_email, books)
+    preparing = bulk_email.stage == Stage.PREPARING
+    total = max(bulk_email.expected, books.selected)
+    still = total if preparing else books.waiting
+    return Line(
+        bulk_email=bulk_email,
+        books=books,
+        state=state,
+        tone=tone,
+        done=books.selected if preparing else total - still,
+        expected=total,
+        is_live=bulk_email.stage != Stage.DRAFT and not is_settled(bulk_email, tally),
+    )
+
+
+def state_of(bulk_email: BulkEmail, books: Books) -> tuple[str, str]:
+    """(words, tone) of an email's state; "Finished" only when nothing waits."""
+    match bulk_email.stage:
+        case Stage.DRAFT:
+            return "Draft", "quiet"
+        case Stage.SCHEDULED:
+            return "Scheduled", "note"
+        case Stage.PREPARING:
+            wanted = {Stage.PAUSED: ", then paused", Stage.CANCELLED: ", then cancelled"}
+            return "Preparing" + wanted.get(bulk_email.wanted_stage, ""), "note"
+        case Stage.SENDING:
+            if books.waiting == 0:
+                return f"Sending, {books.still_trying:,} still being tried", "note"
+            return f"Sending {percent(books)} %", "note"
+        case Stage.PAUSED:
+            return "Paused", "wait"
+        case Stage.CANCELLED:
+            return "Cancelled", "quiet"
+    return _finished(bulk_email, books)
+
+
+def _finished(bulk_email: BulkEmail, books: Books) -> tuple[str, str]:
+    lost = books.bounced + books.dropped + books.failed
+    parts = []
+    if lost:
+        parts.append(f"{lost:,} not sent")
+    if books.unconfirmed:
+        parts.append(f"{books.unconfirmed:,} unknown")
+    return ", ".join(["Finished", *parts]), "wait" if parts else "ok"
+
+
+def percent(books: Books) -> int:
+    """How much of an email has been handed over or decided, in whole per cent, never 100 early."""
+    if not books.selected:
+        return 0
+    return min(99, (books.selected - books.waiting) * 100 // books.selected)
+
+
+def is_settled(bulk_email: BulkEmail, tally: Tally | None) -> bool:
+    """Whether pages about the email can stop asking."""
+    if bulk_email.stage == Stage.DRAFT:
+        return True
+    if bulk_email.stage == Stage.CANCELLED and tally and not tallying.is_finished(tally):
+        return False
+    return tallying.is_settled(
+        tally,
+        is_over=bulk_email.stage in OVER,
+        reports=bool(
+            bulk_email.tracked and bulk_email.connection and bulk_email.connection.reports
+        ),
+        now=clock.now(),
+    )
+
+
+def version(workspace: Workspace) -> str:
+    """Changes with everything the list shows; two sums, no look at the copies."""
+    row = db.session.execute(
+        select(
+            func.count(BulkEmail.id),
+            func.max(BulkEmail.changed_at),
+            func.coalesce(func.sum(Tally.version), 0),
+        )
+        .outerjoin(Tally, Tally.bulk_email_id == BulkEmail.id)
+        .where(BulkEmail.workspace_id == workspace.id)
+    ).one()
+    return f"{row[0]}-{row[1].timestamp() if row[1] else 0}-{row[2]}"
+
+
+def version_of(bulk_email: BulkEmail, tally: Tally | None) -> str:
+    """Changes with everything the page of one email shows."""
+    connection = bulk_email.connection
+    pause = connection.paused_until.timestamp() if connection and connection.paused_until else 0
+    return f"{tally.version if tally else 0}-{bulk_email.stage}-{pause:.0f}"

@@ -1,0 +1,197 @@
+"""The list of all emails, and one email: header, tabs, controls."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask_security.core import current_user
+from flask_security.decorators import auth_required
+from markupsafe import Markup
+from sqlalchemy import func, select
+
+from webapp import queue
+from webapp.accounts.access import is_allowed
+from webapp.accounts.models import AuditEntry, Role, Workspace
+from webapp.bulk_email import jobs, listing, sending
+from webapp.bulk_email.access import enter, enter_email
+from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery.models import Attempt, Recipient, Tally
+from webapp.extensions import db
+from webapp.lib import clock
+from webapp.plugins import installing, slots
+from webapp.web import notice, render, see_other, wants_part
+
+bulk_email = Blueprint("bulk_email", __name__)
+
+
+@bulk_email.get("/w/<slug>/emails")
+@auth_required("session")
+def index(slug: str) -> Response:
+    workspace = enter(slug)
+    return render("bulk_email/index.html", email=None, **list_context(workspace))
+
+
+@bulk_email.get("/w/<slug>/emails/list")
+@auth_required("session")
+def live_list(slug: str) -> Response:
+    """The list alone, for its own refreshing; 204 while nothing has changed."""
+    workspace = enter(slug)
+    if request.args.get("version") == listing.version(workspace):
+        return Response(status=204)
+    return render(
+        "bulk_email/index.html", "bulk_email/_list.html", email=None, **list_context(workspace)
+    )
+
+
+def list_context(workspace: Workspace) -> dict:
+    before = request.args.get("before", type=int)
+    lines = listing.lines(workspace, before)
+    shown = lines[: listing.PAGE]
+    return {
+        "workspace": workspace,
+        "lines": shown,
+        "older": shown[-1].bulk_email.id if len(lines) > listing.PAGE else None,
+        "before": before,
+        "version": listing.version(workspace),
+        "is_live": any(line.is_live for line in shown),
+        "banners": _filled(slots.bulk_emails_banners, workspace, workspace),
+        "can_edit": is_allowed(Role.EDITOR),
+        "is_admin": is_allowed(Role.ADMIN),
+        "panel": "",
+    }
+
+
+@bulk_email.get("/w/<slug>/emails/<int:email_id>")
+@bulk_email.get("/w/<slug>/emails/<int:email_id>/<panel>")
+@auth_required("session")
+def show(slug: str, email_id: int, panel: str = "overview") -> Response:
+    """One email beside the list; for htmx only the email."""
+    workspace, email = enter_email(slug, email_id)
+    if email.stage == Stage.DRAFT and is_allowed(Role.EDITOR):
+        return see_other(url_for("bulk_email.compose", slug=slug, email_id=email.id))
+    panels = own_panels(workspace)
+    if panel not in panels:
+        abort(404)
+    context = email_context(workspace, email) | {"panel": panel, "panels": panels}
+    context["panel_html"] = Markup(panels[panel].render(email))
+    if wants_part():
+        return render("bulk_email/show.html", "bulk_email/_email.html", **context)
+    return render("bulk_email/show.html", **(list_context(workspace) | context))
+
+
+@bulk_email.get("/w/<slug>/emails/<int:email_id>/head")
+@auth_required("session")
+def head(slug: str, email_id: int) -> Response:
+    """The header alone, for its own refreshing; 204 while nothing has changed."""
+    workspace, email = enter_email(slug, email_id)
+    context = email_context(workspace, email)
+    if request.args.get("version") == context["version"]:
+        return Response(status=204)
+    return render("bulk_email/_head_page.html", "bulk_email/_head.html", **context)
+
+
+def email_context(workspace: Workspace, email: BulkEmail) -> dict:
+    tally = db.session.get(Tally, email.id)
+    line = listing.line(email, tally)
+    return {
+        "workspace": workspace,
+        "email": email,
+        "line": line,
+        "books": line.books,
+        "version": listing.version_of(email, tally),
+        "can_edit": is_allowed(Role.EDITOR),
+        "now": clock.now(),
+        "Stage": Stage,
+    }
+
+
+@bulk_email.route("/w/<slug>/emails/<int:email_id>/do/<command>", methods=["GET", "POST"])
+@auth_required("session")
+def control(slug: str, email_id: int, command: str) -> Response:
+    """Pause, resume, cancel, unschedule: asked once (GET), done once (POST)."""
+    workspace, email = enter_email(slug, email_id, Role.EDITOR)
+    act = COMMANDS.get(command)
+    if act is None:
+        abort(404)
+    context = email_context(workspace, email) | {"command": command}
+    if request.method == "GET":
+        return render("bulk_email/control.html", "bulk_email/_control.html", **context)
+    if not act(email, current_user):
+        notice("That is not possible any more: the email has moved on meanwhile.", "warning")
+    queue.wake(jobs.drain)
+    if command == "cancel":
+        queue.wake(jobs.withhold_rest, email.id)
+    if command == "unschedule":
+        return see_other(url_for("bulk_email.compose", slug=slug, email_id=email.id))
+    return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
+
+
+COMMANDS: dict[str, Callable] = {
+    "pause": sending.pause,
+    "resume": sending.resume,
+    "cancel": sending.cancel,
+    "unschedule": sending.unschedule,
+}
+
+
+@bulk_email.post("/w/<slug>/emails/<int:email_id>/deadline")
+@auth_required("session")
+def change_deadline(slug: str, email_id: int) -> Response:
+    """Stop trying sooner or later than was said."""
+    _, email = enter_email(slug, email_id, Role.EDITOR)
+    hours = request.form.get("hours", type=int)
+    if not hours or not 1 <= hours <= 240:
+        notice("Choose from 1 to 240 hours.", "danger")
+    else:
+        email.deadline = clock.now() + timedelta(hours=hours)
+        db.session.commit()
+        zone = ZoneInfo(current_user.time_zone or "UTC")
+        notice(f"We stop trying {email.deadline.astimezone(zone):%-d %b, %H:%M %Z}.")
+    return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
+
+
+def own_panels(workspace: Workspace) -> dict[str, slots.Panel]:
+    """The tabs of an email: those of plugins that are on, then our own."""
+    on = installing.installed(workspace)
+    filled = [panel for panel in slots.bulk_email_panels if not panel.plugin or panel.plugin in on]
+    if not any(panel.name == "overview" for panel in filled):
+        filled.insert(0, slots.Panel("overview", "Overview", _untracked))
+    filled += [
+        slots.Panel("content", "Content", _content),
+        slots.Panel("activity", "Activity", _activity),
+    ]
+    return {panel.name: panel for panel in filled}
+
+
+def _untracked(email: BulkEmail) -> str:
+    return render_template("bulk_email/_untracked.html", email=email, workspace=email.workspace)
+
+
+def _content(email: BulkEmail) -> str:
+    return render_template("bulk_email/_content.html", email=email, workspace=email.workspace)
+
+
+def _activity(email: BulkEmail) -> str:
+    entries = db.session.scalars(
+        select(AuditEntry)
+        .where(
+            AuditEntry.workspace_id == email.workspace_id,
+            AuditEntry.subject_kind == "BulkEmail",
+            AuditEntry.subject_id == email.id,
+        )
+        .order_by(AuditEntry.id.desc())
+        .limit(100)
+    ).all()
+    tries = db.session.scalar(
+        select(func.count()).select_from(Attempt).join(Recipient).where(
+            Recipient.bulk_email_id == email.id
+        )
+    )  # fmt: skip
+    return render_template("bulk_email/_activity.html", email=email, entries=entries, tries=tries)
+
+
+def _filled(panels: list[slots.Panel], workspace: Workspace, subject: object) -> list[Markup]:
+    on = installing.installed(workspace)
+    found = [panel for panel in panels if panel.plugin is None or panel.plugin in on]
+    return [Markup(html) for panel in found if (html := panel.render(subject))]
