@@ -11,6 +11,7 @@ import pytest
 
 from webapp.cli import commands
 from webapp.running import seeding
+from webapp.sandbox import outcomes
 
 SCRIPT = Path(sys.executable).parent / "email-tracker"
 OWNER = ("--address", "Olga@Example.org", "--name", "Olga", "--workspace", "Île d’Or")
@@ -95,7 +96,7 @@ def test_the_demo_has_every_kind_of_trouble():
     assert addresses.count("") >= 4
     assert len(folded) > len(set(folded))
     assert any(address.count("@") != 1 for address in folded)
-    for tag in seeding.TAGS:
+    for tag in outcomes.TAGS:
         assert any(f"+{tag}@" in address for address in folded), tag
 
 

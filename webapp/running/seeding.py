@@ -2,7 +2,9 @@
 cloning. Everything is made up; every address ends in a name that is reserved for examples."""
 
 import random
+import re
 import secrets
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from webapp.delivery.models import Connection, Security
 from webapp.extensions import db
 from webapp.forms import writing
 from webapp.forms.models import FieldKind, Form
+from webapp.sandbox import outcomes
 
 PASSWORD = "demo-password"
 SIGN_INS = (
@@ -25,11 +28,6 @@ SLUG = "harbour-grants"
 PEOPLE = 240
 SEED = 1847  # the same people on every machine
 
-# what the sandbox does with ann+bounce@…; see webapp/sandbox
-TAGS = (
-    "bounce", "softbounce", "defer", "drop", "late-bounce", "complain",
-    "autoreply", "refuse", "busy", "hang", "silent",
-)  # fmt: skip
 DOMAINS = ("example.org", "example.com", "example.net", "mail.example", "post.example")
 NAMES = (
     ("Ann", "Okafor"), ("José", "Núñez"), ("Zoë", "Brontë"), ("Łukasz", "Wójcik"),
@@ -109,14 +107,14 @@ def generate(people: int) -> Iterator[tuple]:
     before = ""
     for number in range(people):
         first, last = NAMES[dice.randrange(len(NAMES))]
-        address = _address(number, before, dice)
+        address = _address(_local_part(first, number), number, before, dice)
         before = address or before
         date = f"{2025 + number % 2}-{1 + number % 12:02}-{1 + number % 28:02}"
         amount = dice.randrange(5, 500) * 100
         yield first, last, address, dice.choice(TOWNS), amount, date, dice.random() < 0.4
 
 
-def _address(number: int, before: str, dice: random.Random) -> str:
+def _address(local: str, number: int, before: str, dice: random.Random) -> str:
     domain = DOMAINS[dice.randrange(len(DOMAINS))]
     place = number % 60
     if place in (7, 37):
@@ -126,11 +124,16 @@ def _address(number: int, before: str, dice: random.Random) -> str:
     if place in (19, 44):
         return before.upper() if place == 44 else before
     if place % 5 == 2:
-        tag = TAGS[(number // 5) % len(TAGS)]
-        return f"person{number}+{tag}@{domain}"
+        tag = outcomes.TAGS[(number // 5) % len(outcomes.TAGS)]
+        return f"{local}+{tag}@{domain}"
     if place == 25:
-        return f"person{number}@bücher.example"
-    return f"person{number}@{domain}"
+        return f"{local}@bücher.example"
+    return f"{local}@{domain}"
+
+
+def _local_part(first: str, number: int) -> str:
+    plain = unicodedata.normalize("NFKD", first).encode("ascii", "ignore").decode().lower()
+    return f"{re.sub('[^a-z]', '', plain) or 'person'}.{number}"
 
 
 def _user(address: str, name: str) -> User:

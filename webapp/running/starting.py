@@ -1,8 +1,6 @@
 """A whole installation on this host: database, Redis, web server, workers, sandbox."""
 
 import os
-import signal
-import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -13,11 +11,7 @@ from webapp.extensions import db
 from webapp.queue import Lane
 from webapp.running import checking, embedding, migrating, serving, working
 from webapp.running.supervising import Part, supervise
-
-try:  # for now
-    from webapp.sandbox import serving as sandbox
-except ImportError:
-    sandbox = None
+from webapp.sandbox import serving as sandbox
 
 DEMO = {"SANDBOX": "yes", "ALLOW_PRIVATE_SMTP": "yes"}
 
@@ -63,8 +57,8 @@ def _run(config: settings.Settings, demo: Callable[[Flask], object] | None, say:
         Part("web", partial(serving.serve, app, listening)),
         Part("workers", partial(working.run, app, list(Lane)), patience=15),
     ]
-    if config.sandbox and sandbox:
-        parts.append(Part("sandbox", partial(_run_sandbox, config)))
+    if config.sandbox:
+        parts.append(Part("sandbox", partial(sandbox.serve, config)))
     supervise(parts, on_start=partial(say, config.base_url))
 
 
@@ -77,9 +71,3 @@ def _redis_parts(config: settings.Settings) -> list[Part]:
     run = partial(embedding.run, server, config.data_dir)
     ready = partial(embedding.wait_until_ready, config.redis_url)
     return [Part("redis", run, layer=0, wait=ready)]
-
-
-def _run_sandbox(config: settings.Settings) -> None:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    sandbox.serve(config, stop)
