@@ -3,11 +3,34 @@
 from flask import Flask
 
 from webapp import queue
-from webapp.email_tracker import jobs
+from webapp.email_tracker import jobs, panels
 from webapp.email_tracker.hooks import hooks
+from webapp.email_tracker.plugin import PLUGIN
+from webapp.email_tracker.routes import email_tracker
+from webapp.email_tracker.stats_rows import SOURCE, StatsRows
+from webapp.forms import sources
+from webapp.plugins import catalogue, slots
+from webapp.plugins.slots import Panel
 
 
 def init_app(app: Flask) -> None:
-    """Bind this room's pages to `app`."""
+    """Bind this room's pages to `app`, and fill the places that others keep for it."""
+    catalogue.register(PLUGIN)
+    product_name = app.config["SETTINGS"].product_name
+    sources.register(SOURCE, StatsRows(lambda: product_name))
     app.register_blueprint(hooks)
+    app.register_blueprint(email_tracker)
     queue.add_clock_task(jobs.tick)
+
+    name = PLUGIN.name
+    slots.fill(slots.bulk_emails_banners, Panel("install", "Install the tracker", panels.banner))
+    slots.fill(
+        slots.bulk_email_panels, Panel("overview", "Overview", panels.overview, name, order=10)
+    )
+    slots.fill(
+        slots.bulk_email_panels,
+        Panel("recipients", "Recipients", panels.recipients_panel, name, order=20),
+    )
+    slots.fill(
+        slots.record_panels, Panel("emails", "Emails to this person", panels.emails_of, name)
+    )

@@ -5,10 +5,13 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import ColumnElement, Select, and_, or_
 from werkzeug.datastructures import MultiDict
+
+from webapp.columns import UtcDateTime
 
 PAGE_SIZE = 50
 MAX_SORTS = 3
@@ -101,8 +104,8 @@ def keyset(
 ) -> Select:
     """`statement` from the row after `cursor` on, in `order` (expression, is descending), the last
     of which is unique. No OFFSET: the millionth page costs what the first does."""
-    values = read_cursor(cursor)
-    if values is not None and len(values) == len(order):
+    values = _typed(read_cursor(cursor), order)
+    if values is not None:
         clauses = []
         for position, (expression, is_descending) in enumerate(order):
             same = [order[i][0] == values[i] for i in range(position)]
@@ -113,6 +116,21 @@ def keyset(
         statement = statement.where(or_(*clauses))
     ordered = [expression.desc() if down else expression.asc() for expression, down in order]
     return statement.order_by(*ordered).limit(size + 1)
+
+
+def _typed(values: list | None, order: Sequence) -> list | None:
+    """Cursor values as their columns' Python types: times come as ISO text."""
+    if values is None or len(values) != len(order):
+        return None
+    try:
+        return [
+            datetime.fromisoformat(value)
+            if isinstance(expression.type, UtcDateTime) and isinstance(value, str)
+            else value
+            for value, (expression, _) in zip(values, order, strict=True)
+        ]
+    except ValueError:
+        return None
 
 
 def make_cursor(values: Sequence) -> str:

@@ -1,0 +1,144 @@
+"""What the tracker puts on the pages of others: banner, Overview, Recipients, a person's emails."""
+
+from flask import current_app, render_template, request
+from sqlalchemy import or_, select
+
+from webapp.accounts.access import is_allowed
+from webapp.accounts.models import Role, Workspace
+from webapp.bulk_email import listing
+from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery import tallying
+from webapp.delivery.models import Recipient, Tally
+from webapp.delivery.statuses import Status
+from webapp.email_tracker import recipients, wording
+from webapp.email_tracker.plugin import PLUGIN, stats_form
+from webapp.email_tracker.recipients import RecipientQuery
+from webapp.extensions import db
+from webapp.forms.models import Record, RecordAddress
+from webapp.lib import clock
+from webapp.mail.causes import WORDS, Cause
+from webapp.plugins import installing
+
+PART_WORDS = {
+    "delivered": "delivered",
+    "sent": "sent",
+    "still_trying": "still trying",
+    "bounced": "bounced",
+    "dropped": "dropped",
+    "failed": "failed",
+    "unconfirmed": "cannot tell yet",
+    "waiting": "waiting",
+}
+# a cause that is no failure, or that mends itself, is no case for "what to do now"
+_NOTHING_TO_DO = (Cause.DUPLICATE, Cause.CANCELLED)
+
+
+def banner(workspace: Workspace) -> str:
+    """The invitation to install the tracker, until it is on."""
+    if PLUGIN.name in installing.installed(workspace):
+        return ""
+    return render_template(
+        "email_tracker/_banner.html", workspace=workspace, is_admin=is_allowed(Role.ADMIN)
+    )
+
+
+def overview(bulk_email: BulkEmail) -> str:
+    """The balance, and failures grouped by cause with what to do."""
+    if not bulk_email.tracked:
+        return _not_tracked(bulk_email)
+    return render_template("email_tracker/_overview.html", **overview_context(bulk_email))
+
+
+def overview_context(bulk_email: BulkEmail) -> dict:
+    tally = db.session.get(Tally, bulk_email.id)
+    groups = [
+        {"status": status, "cause": cause, "number": number, "words": WORDS[Cause(cause)]}
+        for status, cause, number in recipients.causes(bulk_email.id)
+        if cause not in _NOTHING_TO_DO and status not in (Status.DELIVERED, Status.SENT)
+    ]
+    return {
+        "workspace": bulk_email.workspace,
+        "email": bulk_email,
+        "books": tallying.books(tally),
+        "part_words": PART_WORDS,
+        "groups": groups,
+        "version": listing.version_of(bulk_email, tally),
+        "is_live": bulk_email.tracked and not listing.is_settled(bulk_email, tally),
+        "show_of": _SHOW_OF,
+    }
+
+
+_SHOW_OF: dict[Status, str] = {
+    status: part for part, statuses in tallying.PARTS.items() for status in statuses
+}
+
+
+def recipients_panel(bulk_email: BulkEmail) -> str:
+    """The grid of everybody selected."""
+    if not bulk_email.tracked:
+        return _not_tracked(bulk_email)
+    return render_template("email_tracker/_recipients.html", **recipients_context(bulk_email))
+
+
+def recipients_context(bulk_email: BulkEmail) -> dict:
+    query = RecipientQuery(
+        show=request.args.get("show", ""),
+        search=request.args.get("q", "").strip()[:200],
+        sort=request.args.get("sort", ""),
+        after=request.args.get("after", ""),
+        cause=request.args.get("cause", ""),
+    )
+    tally = db.session.get(Tally, bulk_email.id)
+    copies, cursor = recipients.page(bulk_email.id, query)
+    product = current_app.config["SETTINGS"].product_name
+    settled = listing.is_settled(bulk_email, tally)
+    books = tallying.books(tally)
+    return {
+        "workspace": bulk_email.workspace,
+        "email": bulk_email,
+        "query": query,
+        "books": books,
+        "lines": [(copy, wording.say(copy, product), wording.next_try(copy)) for copy in copies],
+        "cursor": cursor,
+        "sorts": recipients.SORTS,
+        "may_sort": books.selected <= recipients.MAX_SORTED,
+        "version": listing.version_of(bulk_email, tally),
+        "is_live": not settled,
+        "no_final_word": books.sent if settled else 0,
+        "preparing": bulk_email.stage in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING),
+        "part_words": PART_WORDS,
+        "form": stats_form(bulk_email.workspace),
+        "now": clock.now(),
+    }
+
+
+def emails_of(record: Record) -> str:
+    """Every email ever sent to a record, or to an address of it."""
+    keys = select(RecordAddress.address_key).where(
+        RecordAddress.record_id == record.id, RecordAddress.address_key.is_not(None)
+    )
+    workspace = record.form.workspace
+    rows = db.session.execute(
+        select(Recipient, BulkEmail)
+        .join(BulkEmail, BulkEmail.id == Recipient.bulk_email_id)
+        .where(
+            Recipient.workspace_id == workspace.id,
+            or_(
+                Recipient.address_key.in_(keys),
+                (Recipient.record_id == record.id) & (BulkEmail.form_id == record.form_id),
+            ),
+        )
+        .order_by(Recipient.id.desc())
+        .limit(50)
+    ).all()
+    product = current_app.config["SETTINGS"].product_name
+    return render_template(
+        "email_tracker/_emails_of.html",
+        workspace=workspace,
+        form=stats_form(workspace),
+        lines=[(copy, email, wording.say(copy, product)) for copy, email in rows],
+    )
+
+
+def _not_tracked(bulk_email: BulkEmail) -> str:
+    return render_template("email_tracker/_not_tracked.html", email=bulk_email)

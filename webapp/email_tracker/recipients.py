@@ -1,0 +1,109 @@
+"""The copies of one email as the Recipients tab lists them: filter, search, sort, keyset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+
+from webapp.delivery.models import Recipient
+from webapp.delivery.statuses import Group, Status, group_of
+from webapp.delivery.tallying import PARTS
+from webapp.extensions import db
+from webapp.forms import grid
+
+PAGE = 50
+# every part of the books is a filter of its own, beside the three groups
+GROUPS: dict[str, tuple[Status, ...]] = {
+    "delivered": (Status.DELIVERED,),
+    "sent": (Status.SENT,),
+    "not-sent": tuple(status for status in Status if group_of(status) is Group.NOT_SENT),
+}
+FILTERS: dict[str, tuple[Status, ...]] = {**PARTS, **GROUPS}
+SORTS: dict[str, tuple[str, ColumnElement]] = {
+    "name": ("Name", func.lower(Recipient.name)),
+    "address": ("Address", func.lower(Recipient.address)),
+    "status": ("Status", Recipient.status),
+    "changed": ("Last change", Recipient.changed_at),
+}
+# sorting by a text reads every copy of the email; above this many only indexed orders are offered
+MAX_SORTED = 100_000
+
+
+@dataclass(frozen=True)
+class RecipientQuery:
+    """What the tab is asked for. `show` is a key of FILTERS or ""; `sort` one of SORTS, "-" before
+    it for descending, or "" for the order of the records; `cause` narrows to one reason."""
+
+    show: str = ""
+    search: str = ""
+    sort: str = ""
+    after: str = ""
+    cause: str = ""
+
+    def url_values(self, **changes: str) -> str:
+        values = {
+            "show": self.show,
+            "q": self.search,
+            "sort": self.sort,
+            "cause": self.cause,
+            "after": "",
+        } | changes
+        return urlencode({key: value for key, value in values.items() if value})
+
+    def sorted_by(self, key: str) -> str:
+        """The sorting after a click on a column's head: up, down, none."""
+        return {key: f"-{key}", f"-{key}": ""}.get(self.sort, key)
+
+    def direction(self, key: str) -> str:
+        return {key: "ascending", f"-{key}": "descending"}.get(self.sort, "none")
+
+
+def page(bulk_email_id: int, query: RecipientQuery) -> tuple[Sequence[Recipient], str]:
+    """(copies, cursor of the next page or "")."""
+    order = _order(query)
+    columns = [expression for expression, _ in order]
+    statement = _selected(bulk_email_id, query).add_columns(*columns)
+    lines = db.session.execute(grid.keyset(statement, order, query.after, PAGE)).all()
+    shown = lines[:PAGE]
+    cursor = grid.make_cursor(_plain(shown[-1][1:])) if len(lines) > PAGE else ""
+    return [line[0] for line in shown], cursor
+
+
+def causes(bulk_email_id: int) -> list[tuple[Status, str, int]]:
+    """(status, cause, how many) of all copies that were not sent or delivered."""
+    rows = db.session.execute(
+        select(Recipient.status, Recipient.cause, func.count())
+        .where(Recipient.bulk_email_id == bulk_email_id, Recipient.cause.is_not(None))
+        .group_by(Recipient.status, Recipient.cause)
+        .order_by(func.count().desc())
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _selected(bulk_email_id: int, query: RecipientQuery) -> Select:
+    statement = select(Recipient).where(Recipient.bulk_email_id == bulk_email_id)
+    if query.show in FILTERS:
+        statement = statement.where(Recipient.status.in_(FILTERS[query.show]))
+    if query.cause:
+        statement = statement.where(Recipient.cause == query.cause)
+    for word in query.search.casefold().split()[:6]:
+        statement = statement.where(
+            or_(
+                func.lower(Recipient.name).contains(word, autoescape=True),
+                func.lower(Recipient.address).contains(word, autoescape=True),
+            )
+        )
+    return statement
+
+
+def _order(query: RecipientQuery) -> list[tuple[ColumnElement, bool]]:
+    is_descending = query.sort.startswith("-")
+    found = SORTS.get(query.sort.removeprefix("-"))
+    own = [(found[1], is_descending)] if found else []
+    return [*own, (Recipient.id, is_descending)]
+
+
+def _plain(values: Sequence) -> list:
+    """Cursor values as JSON: a status by its name, a time as text."""
+    return [value.isoformat() if hasattr(value, "isoformat") else value for value in values]

@@ -1,0 +1,109 @@
+"""The live parts of the tracker, a copy in place, and the commands for doubtful copies."""
+
+from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from flask_security.core import current_user
+from flask_security.decorators import auth_required
+from markupsafe import Markup
+
+from webapp import queue
+from webapp.accounts.models import Role, Workspace
+from webapp.bulk_email import jobs as sending_jobs
+from webapp.bulk_email import listing, sending
+from webapp.bulk_email.access import enter_email
+from webapp.bulk_email.models import BulkEmail
+from webapp.bulk_email.routes import email_context, list_context, own_panels
+from webapp.delivery.models import Recipient, Tally
+from webapp.email_tracker import panels, timeline
+from webapp.email_tracker.plugin import PLUGIN
+from webapp.extensions import db
+from webapp.plugins import installing
+from webapp.web import notice, render, see_other, wants_part
+
+email_tracker = Blueprint("email_tracker", __name__)
+
+
+def _enter(slug: str, email_id: int, role: Role = Role.VIEWER) -> tuple[Workspace, BulkEmail]:
+    """Find and allow: the tracker must be on, and the email tracked."""
+    workspace, email = enter_email(slug, email_id, role)
+    if PLUGIN.name not in installing.installed(workspace) or not email.tracked:
+        abort(404)
+    return workspace, email
+
+
+def _is_unchanged(email: BulkEmail) -> bool:
+    """One look at the version, none at the copies."""
+    asked = request.args.get("version")
+    return bool(asked) and asked == listing.version_of(email, db.session.get(Tally, email.id))
+
+
+@email_tracker.get("/w/<slug>/emails/<int:email_id>/live/recipients")
+@auth_required("session")
+def live_recipients(slug: str, email_id: int) -> Response:
+    """The Recipients grid alone; 204 while nothing has changed."""
+    _, email = _enter(slug, email_id)
+    if _is_unchanged(email):
+        return Response(status=204)
+    if not wants_part():
+        values = {key: value for key, value in request.args.items() if key != "version"}
+        return see_other(
+            url_for("bulk_email.show", slug=slug, email_id=email.id, panel="recipients", **values)
+        )
+    return Response(panels.recipients_panel(email))
+
+
+@email_tracker.get("/w/<slug>/emails/<int:email_id>/live/overview")
+@auth_required("session")
+def live_overview(slug: str, email_id: int) -> Response:
+    """The Overview alone; 204 while nothing has changed."""
+    _, email = _enter(slug, email_id)
+    if _is_unchanged(email):
+        return Response(status=204)
+    if not wants_part():
+        return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
+    return Response(panels.overview(email))
+
+
+@email_tracker.get("/w/<slug>/emails/<int:email_id>/recipients/<int:copy_id>")
+@auth_required("session")
+def copy(slug: str, email_id: int, copy_id: int) -> Response:
+    """One person's copy, in the place of the grid, with an address of its own."""
+    workspace, email = _enter(slug, email_id)
+    found = _find(email, copy_id)
+    product = current_app.config["SETTINGS"].product_name
+    context = timeline.record_context(found, product) | {
+        "workspace": workspace,
+        "back": url_for("bulk_email.show", slug=slug, email_id=email.id, panel="recipients"),
+    }
+    shown = email_context(workspace, email) | {
+        "panel": "recipients",
+        "panels": own_panels(workspace),
+    }
+    html = render_template("email_tracker/_copy_in_place.html", **(shown | context))
+    shown["panel_html"] = Markup(html)
+    if wants_part():
+        return render("bulk_email/show.html", "bulk_email/_email.html", **shown)
+    return render("bulk_email/show.html", **(list_context(workspace) | shown))
+
+
+@email_tracker.post("/w/<slug>/emails/<int:email_id>/recipients/<int:copy_id>/<command>")
+@auth_required("session")
+def decide(slug: str, email_id: int, copy_id: int, command: str) -> Response:
+    """Send a doubtful copy again, or say that it has left."""
+    _, email = _enter(slug, email_id, Role.EDITOR)
+    found = _find(email, copy_id)
+    acts = {"send-again": sending.send_again, "mark-as-sent": sending.mark_as_sent}
+    if command not in acts:
+        abort(404)
+    if acts[command](email, [found.id], current_user):
+        notice("Done." if command == "mark-as-sent" else "It is being sent again.")
+    else:
+        notice("That is not possible any more: its status has changed meanwhile.", "warning")
+    queue.wake(sending_jobs.drain)
+    return see_other(url_for("email_tracker.copy", slug=slug, email_id=email.id, copy_id=found.id))
+
+
+def _find(email: BulkEmail, copy_id: int) -> Recipient:
+    found = db.session.get(Recipient, copy_id)
+    if found is None or found.bulk_email_id != email.id:
+        abort(404)
+    return found

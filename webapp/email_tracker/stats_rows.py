@@ -1,0 +1,177 @@
+"""Email Tracker Stats: every copy of every tracked email, as the rows of a form."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
+
+from webapp.bulk_email.models import BulkEmail
+from webapp.delivery.models import Recipient
+from webapp.delivery.statuses import Status, label_of, label_text
+from webapp.email_tracker import timeline, wording
+from webapp.extensions import db
+from webapp.forms import filtering, grid
+from webapp.forms.filtering import FilterError
+from webapp.forms.grid import Query
+from webapp.forms.models import Form
+from webapp.forms.sources import Column, Page, Row
+from webapp.mail.causes import WORDS, Cause
+
+SOURCE = "email_tracker_stats"
+EXPORT_CHUNK = 1000
+_TEXT = ("is", "is_not", "contains", "starts", "empty", "filled")
+COLUMNS = [
+    Column("name", "Recipient name", operators=_TEXT, is_sortable=False),
+    Column("email", "Recipient email", operators=_TEXT, is_sortable=False),
+    Column("subject", "Subject", operators=_TEXT, is_sortable=False),
+    Column("status", "Status", operators=("is", "is_not", "contains"), is_sortable=False),
+    Column("reason", "Reason", operators=(), is_sortable=False),
+    Column("changed_at", "Status changed", "moment", operators=(), is_sortable=False),
+    Column("cause", "Reason class", is_shown=False, operators=("is", "is_not"), is_sortable=False),
+    Column("reply", "Server reply", is_shown=False, operators=("contains",), is_sortable=False),
+    Column("sent_at", "Sent at", "moment", is_shown=False, operators=(), is_sortable=False),
+    Column("attempts", "Attempts", "number", is_shown=False, operators=("more", "less"),
+           is_sortable=False),
+    Column("sender", "From", is_shown=False, operators=(), is_sortable=False),
+    Column("sent_by", "Sent by", is_shown=False, operators=(), is_sortable=False),
+    Column("opens", "Opens", "number", is_shown=False, operators=(), is_sortable=False),
+    Column("clicks", "Clicks", "number", is_shown=False, operators=(), is_sortable=False),
+]  # fmt: skip
+_TEXTS: dict[str, ColumnElement] = {
+    "name": Recipient.name,
+    "email": Recipient.address,
+    "subject": BulkEmail.subject,
+    "cause": func.coalesce(Recipient.cause, ""),
+    "reply": Recipient.reply,
+}
+
+
+class StatsRows:
+    """The RowSource behind the form. Newest copies first; rows are read, never edited."""
+
+    is_editable = False
+
+    def __init__(self, product_name: Callable[[], str]) -> None:
+        self._product_name = product_name
+
+    def columns(self, form: Form) -> list[Column]:
+        return COLUMNS
+
+    def count(self, form: Form, query: Query) -> int | None:
+        if query.whole_filter:
+            return None
+        return db.session.scalar(
+            select(func.count())
+            .select_from(Recipient)
+            .join(BulkEmail, BulkEmail.id == Recipient.bulk_email_id)
+            .where(Recipient.workspace_id == form.workspace_id, BulkEmail.tracked)
+        )
+
+    def page(self, form: Form, query: Query) -> Page:
+        statement = self._selected(form, query)
+        order = [(Recipient.id, True)]
+        lines = db.session.execute(grid.keyset(statement, order, query.after, grid.PAGE_SIZE)).all()
+        shown = lines[: grid.PAGE_SIZE]
+        more = len(lines) > grid.PAGE_SIZE
+        return Page(
+            [self._row(copy, bulk_email) for copy, bulk_email in shown],
+            grid.make_cursor([shown[-1][0].id]) if more else "",
+        )
+
+    def export(self, form: Form, query: Query) -> Iterator[dict[str, Any]]:
+        last = 0
+        while True:
+            lines = db.session.execute(
+                self._selected(form, query)
+                .where(Recipient.id > last)
+                .order_by(Recipient.id)
+                .limit(EXPORT_CHUNK)
+            ).all()
+            if not lines:
+                return
+            last = lines[-1][0].id
+            yield from (self._row(copy, bulk_email).cells for copy, bulk_email in lines)
+            db.session.expunge_all()
+
+    def record_page(self, form: Form, row_id: int) -> tuple[str, dict] | None:
+        copy = db.session.get(Recipient, row_id)
+        if copy is None or copy.workspace_id != form.workspace_id:
+            return None
+        context = timeline.record_context(copy, self._product_name())
+        return "email_tracker/_copy.html", context
+
+    def _selected(self, form: Form, query: Query) -> Select:
+        statement = (
+            select(Recipient, BulkEmail)
+            .join(BulkEmail, BulkEmail.id == Recipient.bulk_email_id)
+            .where(Recipient.workspace_id == form.workspace_id, BulkEmail.tracked)
+            .where(self._group(query.filter))
+        )
+        for word in query.search.casefold().split()[:6]:
+            found = [func.lower(_TEXTS[key]).contains(word, autoescape=True)
+                     for key in ("name", "email", "subject")]  # fmt: skip
+            statement = statement.where(or_(*found))
+        return statement
+
+    def _group(self, filter: dict) -> ColumnElement[bool]:
+        rows = grid.conditions(filter)
+        clauses = [self._condition(row) for row in rows]
+        if not clauses:
+            return true()
+        return or_(*clauses) if "any" in filter else and_(*clauses)
+
+    def _condition(self, row: dict) -> ColumnElement[bool]:
+        key, operator, value = row["field"], row["op"], str(row.get("value", "")).casefold()
+        if key == "status":
+            return self._status_condition(operator, value)
+        if key == "attempts" and operator in ("more", "less") and value.isdecimal():
+            count = Recipient.attempt_count
+            return count > int(value) if operator == "more" else count < int(value)
+        if key not in _TEXTS or operator not in filtering.OPERATORS:
+            raise FilterError("This form cannot be filtered like that.")
+        column = func.lower(_TEXTS[key])
+        return {
+            "is": column == value,
+            "is_not": column != value,
+            "contains": column.contains(value, autoescape=True),
+            "starts": column.startswith(value, autoescape=True),
+            "empty": column == "",
+            "filled": column != "",
+        }.get(operator, false())
+
+    def _status_condition(self, operator: str, value: str) -> ColumnElement[bool]:
+        """By the words that are shown, so that "bounced" and "not sent" both find theirs."""
+        names = {status: self._title_of(status).casefold() for status in Status}
+        if operator == "contains":
+            found = [status for status, name in names.items() if value in name]
+        else:
+            found = [status for status, name in names.items() if name == value]
+        clause = Recipient.status.in_(found)
+        return not_(clause) if operator == "is_not" else clause
+
+    def _title_of(self, status: Status) -> str:
+        label = label_of(status)
+        if label:
+            return label_text(label, self._product_name())
+        return wording.CANNOT_TELL if status is Status.UNCONFIRMED else wording.WAITING
+
+    def _row(self, copy: Recipient, bulk_email: BulkEmail) -> Row:
+        said = wording.say(copy, self._product_name())
+        template = bulk_email.template or {}
+        cells = {
+            "name": copy.name or copy.address or "(blank)",
+            "email": copy.address,
+            "subject": bulk_email.subject,
+            "status": said.title,
+            "reason": said.why,
+            "changed_at": copy.changed_at,
+            "cause": WORDS[Cause(copy.cause)].sentence if copy.cause else "",
+            "reply": copy.reply,
+            "sent_at": copy.sent_at,
+            "attempts": copy.attempt_count,
+            "sender": template.get("from_address", ""),
+            "sent_by": bulk_email.started_by.name if bulk_email.started_by else "",
+            "opens": copy.open_count,
+            "clicks": copy.click_count,
+        }
+        return Row(copy.id, cells, {"status": (said.icon, said.tone)})

@@ -1,0 +1,83 @@
+"""A copy in words: its status, its line in the Recipients tab, its reason."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp.delivery.models import Recipient
+from webapp.delivery.statuses import Group, Label, Status, group_of, label_of, label_text
+from webapp.mail.causes import WORDS, Cause, Words
+
+WAITING = "Waiting"
+BEING_SENT = "Being sent"
+CANNOT_TELL = "Cannot tell yet"
+
+ICONS: dict[Group, tuple[str, str]] = {
+    Group.DELIVERED: ("circle-check", "status-ok"),
+    Group.SENT: ("send", "status-note"),
+    Group.NOT_SENT: ("circle-x", "status-bad"),
+}
+AMBER = ("clock", "status-wait")
+_HOPEFUL = (Status.QUEUED, Status.RETRYING, Status.DEFERRED, Status.UNCONFIRMED)
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a copy is shown. `label` is one of the six or None; `group` one of the three."""
+
+    title: str
+    label: Label | None
+    group: Group
+    icon: str
+    tone: str
+    why: str
+    words: Words | None
+
+
+def say(copy: Recipient, product_name: str) -> Said:
+    """Everything that is said of a copy in a few words."""
+    label = label_of(copy.status)
+    group = group_of(copy.status)
+    icon, tone = AMBER if copy.status in _HOPEFUL else ICONS[group]
+    title = label_text(label, product_name) if label else before_any(copy)
+    return Said(title, label, group, icon, tone, why(copy), words_of(copy))
+
+
+def before_any(copy: Recipient) -> str:
+    """What a copy is called that has none of the six yet."""
+    if copy.status is Status.UNCONFIRMED:
+        return CANNOT_TELL
+    return BEING_SENT if copy.in_flight_at else WAITING
+
+
+def words_of(copy: Recipient) -> Words | None:
+    """The reason in plain words, where one is needed."""
+    if copy.cause and copy.status not in (Status.DELIVERED, Status.SENT):
+        return WORDS[Cause(copy.cause)]
+    return None
+
+
+def why(copy: Recipient) -> str:
+    """The second line under the three statuses; "" where the first says all."""
+    words = words_of(copy)
+    match copy.status:
+        case Status.DELIVERED | Status.SENT:
+            return "Reports of this copy contradict each other." if copy.is_conflicting else ""
+        case Status.QUEUED:
+            return "being sent" if copy.in_flight_at else "waiting"
+        case Status.UNCONFIRMED:
+            return "we cannot tell yet: the line broke before the answer"
+        case Status.RETRYING | Status.DEFERRED:
+            sentence = words.sentence if words else "Their server asked us to come back later."
+            return f"{sentence} Still trying, {tries(copy)}."
+        case Status.FAILED if copy.cause in (Cause.INVALID_ADDRESS, Cause.MERGE_FAILED):
+            return copy.reply or WORDS[Cause(copy.cause)].sentence
+    return words.sentence if words else ""
+
+
+def tries(copy: Recipient) -> str:
+    return f"attempt {copy.attempt_count}" if copy.attempt_count else "waiting for the next try"
+
+
+def next_try(copy: Recipient) -> datetime | None:
+    """When we try next ourselves; None where that is not for us to say."""
+    return copy.next_try_at if copy.status is Status.RETRYING else None
