@@ -36,7 +36,7 @@ class Said:
     received_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a key by itself: a Report holds a dict
 class _Matched:
     said: Said
     recipient_id: int
