@@ -29,7 +29,7 @@ def init_app(app: Flask, navigation: Navigation) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(moment=moment, ago=ago, count=count)
-    app.jinja_env.globals.update(wants_part=wants_part)
+    app.jinja_env.globals.update(wants_part=wants_part, shown_path=shown_path)
     app.context_processor(navigation)
     app.register_error_handler(HTTPException, _error)
     app.register_error_handler(CSRFError, _error)
@@ -40,6 +40,13 @@ def init_app(app: Flask, navigation: Navigation) -> None:
 def wants_part() -> bool:
     """Whether htmx asked for a piece of the page it already has."""
     return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+
+
+def shown_path() -> str:
+    """The path of the page the person is looking at, also while htmx asks for a piece of it."""
+    if wants_part():
+        return urlsplit(request.htmx.current_url or "").path or "/"  # type: ignore[attr-defined]
+    return request.path
 
 
 def render(page: str, part: str | None = None, /, *, status: int = 200, **context) -> Response:

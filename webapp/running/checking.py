@@ -3,8 +3,10 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import redis
 from flask import Flask
@@ -31,20 +33,33 @@ def check_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold the data folder: two installations in one would start two servers on its files."""
+    """Hold the data folder: two installations in one would start two servers on its files.
+
+    All our processes hold it, by inheritance: what a killed installation leaves is waited for.
+    """
     with (folder / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(lock, seconds=3):
             lock.seek(0)
             raise SettingError(
                 f"Email Tracker already runs on the data folder {folder}"
                 f" (process {lock.read().strip() or 'unknown'}): stop it first."
-            ) from None
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _lock(file: IO, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
 
 
 def check_database(app: Flask) -> None:
