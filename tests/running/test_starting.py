@@ -39,6 +39,14 @@ def test_after_kill_9_nothing_is_left_and_the_next_start_has_all_data(up: Up):
     assert people(up) == before == 240
 
 
+def test_it_can_be_started_in_the_moment_after_kill_9(up: Up):
+    up.start()
+    for _ in range(3):
+        up.process.kill()
+        up.process.wait()
+        up.start()
+
+
 def test_sigterm_stops_everything_in_order(up: Up):
     up.start()
     parts = descendants(up.process.pid)
