@@ -23,7 +23,7 @@ from webapp.extensions import db
 
 @pytest.fixture(scope="session")
 def redis_url(worker_id: str) -> str:
-    """A real Redis of this test worker's own; emptied between tests by the `clean_redis` fixture."""
+    """A real Redis of this test worker's own; the `app` fixture empties it for every test."""
     if url := os.environ.get("TEST_REDIS_URL"):
         yield url
         return

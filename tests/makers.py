@@ -9,7 +9,7 @@ from webapp.bulk_email import draining, preparing, sending
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import BulkEmail
 from webapp.delivery import tallying
-from webapp.delivery.models import Connection, Recipient, Tally
+from webapp.delivery.models import Connection, Recipient, Suppression, Tally
 from webapp.extensions import db
 from webapp.forms import writing
 from webapp.forms.models import FieldKind, Form
@@ -122,3 +122,9 @@ def statuses(bulk_email: BulkEmail) -> dict[str, str]:
 def books(bulk_email: BulkEmail) -> tallying.Books:
     db.session.expire_all()
     return tallying.books(db.session.get(Tally, bulk_email.id))
+
+
+def suppressed_addresses(workspace: Workspace) -> list[str]:
+    """Who gets no more mail from the workspace."""
+    rows = db.session.query(Suppression).filter_by(workspace_id=workspace.id, lifted_at=None)
+    return [row.address for row in rows]

@@ -16,7 +16,7 @@ from webapp.lib import clock
 
 Navigation = Callable[[], dict]
 
-# Nothing inline, nothing from elsewhere. Mail bodies are shown in frames with a policy of their own.
+# Nothing inline, nothing from elsewhere. Mail bodies stand in frames with a policy of their own.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
     " form-action 'self'; frame-ancestors 'none'; frame-src 'self'"

@@ -50,7 +50,7 @@ def suggested_mapping(form: Form, names: Sequence[str], sample: Sequence[Sequenc
 
 
 def begin(kept: Import, mapping: Mapping[str, str], names: Sequence[str]) -> bool:
-    """Fix the mapping, making the new fields; False when it was begun before. Commits; then wake."""
+    """Fix the mapping and make the new fields; False when begun before. Commits; then wake."""
     if kept.stage != TransferStage.UPLOADED:
         return False
     final = {}

@@ -36,7 +36,7 @@ def create_form(
 def add_field(
     form: Form, label: str, kind: FieldKind, choices: Sequence[str] = (), is_required: bool = False
 ) -> Field:
-    """A new field at the end of `form`; its key is made from the label and is unique in the form."""
+    """A new field at the end of `form`; its key is made from the label, unique in the form."""
     taken = {field.key for field in form.fields} | RESERVED_KEYS
     field = Field(
         key=_free_key(label, taken),

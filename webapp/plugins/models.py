@@ -12,7 +12,7 @@ from webapp.lib import clock
 
 class Installation(db.Model):
     """A plugin in one workspace. Uninstalled, the row stays (removed_at), so that re-installing
-    brings everything back; the unique constraint is what makes installing twice one installation."""
+    brings everything back; the unique constraint makes installing twice one installation."""
 
     __tablename__ = "installations"
     __table_args__ = (UniqueConstraint("workspace_id", "plugin"),)

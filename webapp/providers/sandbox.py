@@ -16,7 +16,7 @@ from webapp.mail.reports import Report, ReportKind
 from webapp.providers import reading
 from webapp.providers.contract import Keys, Provider, Unreadable
 
-TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105
+TOKEN_HEADER = "X-Sandbox-Token"
 TIMESTAMP = "x-sandbox-timestamp"
 SIGNATURE = "x-sandbox-signature"
 DELIVERY = "x-sandbox-delivery"
