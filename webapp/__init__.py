@@ -44,9 +44,14 @@ def create_app(config: settings.Settings | None = None) -> Flask:
 def _open_rooms(app: Flask) -> None:
     """Each room binds its blueprints and fills its slots: the rooms below first."""
     from webapp import accounts, bulk_email, delivery, email_tracker, forms, plugins, sandbox
+    from webapp.delivery import connections
+    from webapp.plugins import slots
 
     for room in (accounts, plugins, forms, delivery, bulk_email, email_tracker, sandbox):
         room.init_app(app)
+    app.extensions["sandbox_tokens"] = connections.hook_tokens
+    tab = slots.Tab("Sandbox", "flask", sandbox.address, order=90, is_shown=sandbox.is_shown)
+    slots.fill(slots.navigation_tabs, tab)
 
 
 def navigation() -> dict:
@@ -57,7 +62,11 @@ def navigation() -> dict:
     tabs = []
     if member is not None:
         on = installing.installed(member.workspace)
-        tabs = [tab for tab in slots.navigation_tabs if tab.plugin is None or tab.plugin in on]
+        tabs = [
+            tab
+            for tab in slots.navigation_tabs
+            if (tab.plugin is None or tab.plugin in on) and tab.is_shown()
+        ]
     return {"member": member, "tabs": tabs, "signed_in": current_user}
 
 

@@ -7,13 +7,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Tab:
-    """A tab of the navigation bar. `address(workspace)` is its URL; `plugin` must be on, if named."""
+    """A tab of the navigation bar. `address(workspace)` is its URL; `plugin` must be on, if named;
+    `is_shown()` says whether it is for the member whose request this is."""
 
     label: str
     icon: str
     address: Callable[[Any], str]
     plugin: str | None = None
     order: int = 50
+    is_shown: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)

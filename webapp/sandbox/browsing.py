@@ -42,6 +42,10 @@ class Told:
     def is_refused(self) -> bool:
         return (self.answer or "").startswith("refused")
 
+    @property
+    def is_waiting(self) -> bool:
+        return self.answer is None
+
 
 class Browser:
     """The mails of the senders with these hook tokens."""
