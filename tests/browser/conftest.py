@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,7 @@ class Installation:
     address: str
     data: Path
     process: subprocess.Popen
+    cookies: dict[str, list] = field(default_factory=dict)
 
     def path(self, path: str) -> str:
         return self.address + path
@@ -59,14 +60,14 @@ def start_installation(data: Path, **environment: str) -> Installation:
         "DATA_DIR": str(data),
         "PYTHONUNBUFFERED": "1",
     } | environment
-    log = (data / "up.log").open("w")
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "email-tracker"), "up", "--demo"],
-        env=os.environ | settings,
-        cwd=ROOT,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    with (data / "up.log").open("w") as log:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "email-tracker"), "up", "--demo"],
+            env=os.environ | settings,
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     installation = Installation(settings["BASE_URL"], data, process)
     for _ in range(240):
         assert process.poll() is None, (data / "up.log").read_text()
