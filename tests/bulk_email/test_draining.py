@@ -211,3 +211,16 @@ def test_past_the_deadline_nothing_is_tried(cast) -> None:
 
     assert set(makers.statuses(bulk_email).values()) == {"failed"}
     assert_balanced(bulk_email)
+
+
+def test_a_small_email_is_prepared_while_another_is_being_sent(cast) -> None:
+    with SmtpServer() as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        connection = makers.make_connection(cast.workspace, server.port)
+        first, second = (makers.make_email(form, connection) for _ in range(2))
+        makers.start(first)
+        sending.start(second, nonce="second", by=cast.alice, tracked=True)
+        makers.draining.drain(makers.make_setting(), 10)
+
+    assert makers.statuses(second)["ann@x.test"] == "sent"
+    assert_balanced(second)

@@ -6,7 +6,7 @@ import time
 import uvloop
 from sqlalchemy import exists, or_, select, update
 
-from webapp.bulk_email import sending
+from webapp.bulk_email import preparing, sending
 from webapp.bulk_email.handing_over import Handover, Setting, pause_connection
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.columns import database_now
@@ -29,9 +29,12 @@ async def _drain(setting: Setting, end: float) -> bool:
     handovers: dict[int, Handover] = {}
     try:
         while time.monotonic() < end and not stopping.is_asked():
+            is_preparing = prepare_waiting()
             bulk_email = next_email()
-            if bulk_email is None:
+            if bulk_email is None and not is_preparing:
                 return False
+            if bulk_email is None:
+                continue
             await _serve(bulk_email, setting, handovers)
         return True
     finally:
@@ -53,6 +56,19 @@ async def _serve(bulk_email: BulkEmail, setting: Setting, handovers: dict[int, H
         if not await handovers[email_id].send_some():
             break
     sending.finish_if_done(email_id)
+
+
+def prepare_waiting() -> bool:
+    """Freeze a chunk of every email being prepared: a small one does not wait for the end of a
+    large one's turn. Whether there is more to prepare."""
+    waiting = db.session.scalars(
+        select(BulkEmail.id).where(BulkEmail.stage == Stage.PREPARING).order_by(BulkEmail.id)
+    ).all()
+    db.session.commit()
+    more = [preparing.prepare_some(email_id) for email_id in waiting]
+    for email_id in waiting:
+        sending.finish_if_done(email_id)
+    return any(more)
 
 
 def next_email() -> BulkEmail | None:
