@@ -82,7 +82,7 @@ def start_installation(data: Path, **environment: str) -> Installation:
     raise AssertionError((data / "up.log").read_text())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     running = start_installation(tmp_path_factory.mktemp("up"))
     yield running
@@ -90,8 +90,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     running.process.wait(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed after each file: while it is open, its event loop runs in this thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
