@@ -11,6 +11,7 @@ from flask_security.utils import hash_password
 from webapp import create_app, settings
 from webapp.accounts import inviting
 from webapp.accounts.models import User
+from webapp.explaining_cli import explain
 from webapp.extensions import db
 from webapp.queue import Lane
 from webapp.running import (
@@ -126,6 +127,7 @@ def upgrade() -> None:
 
 
 commands.add_command(upgrade, "migrate")
+commands.add_command(explain)
 
 
 @commands.command()
