@@ -20,8 +20,9 @@ TRIGGERS = {
 
 
 @pytest.fixture
-def empty_app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """An app on a database without tables."""
+def empty_app(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """An app on a database without tables (and on the tests' Redis: the rate limiter, one for the
+    process, counts in that of the app made last)."""
     url = make_url(database_url)
     if url.drivername.startswith("sqlite"):
         url = url.set(database=str(tmp_path / "empty.db"))
@@ -32,7 +33,7 @@ def empty_app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
             connection.execute(text(f"CREATE DATABASE {name}"))
         url = url.set(database=name)
-    values = {"SECRET_KEY": "a secret", "DATA_DIR": str(tmp_path)}
+    values = {"SECRET_KEY": "a secret", "DATA_DIR": str(tmp_path), "REDIS_URL": redis_url}
     values["DATABASE_URL"] = url.render_as_string(hide_password=False)
     app = create_app(settings.read(values))
     yield app
