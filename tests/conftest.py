@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 
 from tests.cast import BrowserLike, Cast, make_cast
 from webapp import create_app, settings
+from webapp.delivery import adopting
 from webapp.extensions import db
 
 
@@ -106,6 +107,7 @@ def app(_session_app: Flask) -> Flask:
     """The app with empty tables and an empty Redis, inside an app context."""
     with _session_app.app_context():
         _session_app.extensions["redis"].flushdb()
+        (_session_app.config["SETTINGS"].data_dir / adopting.NOTE).unlink(missing_ok=True)
         _empty_tables()
         yield _session_app
         db.session.remove()

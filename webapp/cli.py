@@ -11,6 +11,7 @@ from flask_security.utils import hash_password
 from webapp import create_app, settings
 from webapp.accounts import inviting
 from webapp.accounts.models import User
+from webapp.delivery import adopting
 from webapp.explaining_cli import explain
 from webapp.extensions import db
 from webapp.queue import Lane
@@ -141,6 +142,25 @@ def doctor() -> None:
         click.echo(f"{mark} {finding.subject}: {finding.text}{advice}")
     if not all(finding.is_right for finding in findings):
         sys.exit(1)
+
+
+@commands.command()
+def adopt() -> None:
+    """Say that this database is the one that sends.
+
+    After a backup was restored, a database moved, or a host added, nothing leaves until then: two
+    copies of one database would send everybody their mail twice.
+    """
+    app = _current_app()
+    here = adopting.this_host(app.config["SETTINGS"].data_dir)
+    with app.app_context():
+        adopting.is_trusted(here)  # asks, where this host is in doubt
+        why = [adopting.sentence(each) for each in adopting.questions()]
+        adopting.adopt(by=None)
+        adopting.may_send(here)
+    for line in why:
+        click.echo(line)
+    click.echo("Adopted: mail leaves again." if why else "No host is in doubt of this database.")
 
 
 @commands.command()

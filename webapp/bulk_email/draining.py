@@ -29,6 +29,8 @@ async def _drain(setting: Setting, end: float) -> bool:
     handovers: dict[int, Handover] = {}
     try:
         while time.monotonic() < end and not stopping.is_asked():
+            if not setting.may_send():
+                return False
             is_preparing = prepare_waiting()
             bulk_email = next_email()
             if bulk_email is None and not is_preparing:

@@ -39,7 +39,8 @@ PAUSES_SECONDS = (10, 30, 60, 120, 300, 600)
 @dataclass(frozen=True)
 class Setting:
     """What a worker knows beside the database. `server_of` turns a Connection into a Server and
-    raises ConnectError for hosts that may not be reached."""
+    raises ConnectError for hosts that may not be reached; `may_send` is asked before each turn,
+    between transactions: delivery.adopting.may_send of this host."""
 
     owner: str
     lease_seconds: int
@@ -47,6 +48,7 @@ class Setting:
     base_url: str
     server_of: Callable[[Connection], Server]
     providers: Mapping[str, Provider]
+    may_send: Callable[[], bool] = lambda: True
 
 
 @dataclass

@@ -11,6 +11,7 @@ from webapp import providers, queue
 from webapp.bulk_email import draining, preparing, relay, sending, sweeping
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
+from webapp.delivery import adopting
 from webapp.extensions import db
 from webapp.plugins import installing
 
@@ -47,6 +48,8 @@ def withhold_rest(bulk_email_id: int) -> None:
 def tick() -> None:
     """Mend what died, start what is due, and wake for everything that waits."""
     sweeping.sweep()
+    if not adopting.is_trusted(host()):
+        return
     sweeping.expire()
     sweeping.send_unconfirmed_again()
     for bulk_email in sweeping.due_schedules():
@@ -62,9 +65,13 @@ def tick() -> None:
         queue.wake(drain)
 
 
+def host() -> adopting.Host:
+    return adopting.this_host(current_app.config["SETTINGS"].data_dir)
+
+
 def setting() -> Setting:
     """What this worker process brings to sending."""
-    config = current_app.config["SETTINGS"]
+    config, here = current_app.config["SETTINGS"], host()
     return Setting(
         owner=f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}",
         lease_seconds=config.lease_seconds,
@@ -74,4 +81,5 @@ def setting() -> Setting:
             connection, allow_private=config.allow_private_smtp
         ),
         providers=providers.BY_NAME,
+        may_send=lambda: adopting.may_send(here),
     )

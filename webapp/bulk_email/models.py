@@ -78,6 +78,7 @@ class BulkEmail(db.Model):
     nonce: Mapped[str | None] = mapped_column(String(64), unique=True)
     tracked: Mapped[bool] = mapped_column(default=False)
     scheduled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    schedule_zone: Mapped[str] = mapped_column(String(64), default="UTC")  # it was said in
     deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)  # tries end here
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -326,3 +326,35 @@ class ClockLease(db.Model):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     owner: Mapped[str] = mapped_column(String(64), default="")
     until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Provenance(db.Model):
+    """Which installation this database is, and how far it has come: one row. A copy carries the
+    same id; its counter and that of the original go apart from then on."""
+
+    __tablename__ = "provenance"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    installation_id: Mapped[str] = mapped_column(String(36))
+    previous_id: Mapped[str | None] = mapped_column(String(36))  # until the last adoption
+    counter: Mapped[int] = mapped_column(BigId, default=0)  # rises before anything leaves
+
+
+class Doubt(StrEnum):
+    """Why a host may not send before a person has said yes."""
+
+    RESTORED = "restored"  # the database is older than what the host has seen
+    MOVED = "moved"  # it stands in another place
+    UNKNOWN_HOST = "unknown_host"  # the host has never sent from it
+
+
+class SendingHost(db.Model):
+    """A host that has asked whether it may send from this database, and the answer."""
+
+    __tablename__ = "sending_hosts"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)  # stands in the host's own note
+    name: Mapped[str] = mapped_column(String(120))
+    doubt: Mapped[str] = mapped_column(String(20))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    adopted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

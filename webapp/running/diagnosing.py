@@ -11,6 +11,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
 from webapp.columns import database_now
+from webapp.delivery import adopting
 from webapp.delivery.models import ClockLease, Connection, Security
 from webapp.extensions import db
 from webapp.queue import Lane
@@ -50,6 +51,7 @@ def examine(app: Flask) -> Iterator[Finding]:
     if is_there:
         with app.app_context():
             yield _clock()
+            yield _provenance()
             yield from _connections()
 
 
@@ -79,6 +81,14 @@ def _clock() -> Finding:
     owner = db.session.scalar(select(ClockLease.owner).where(ClockLease.until > database_now()))
     text = f"held by {owner}" if owner else "held by nobody"
     return Finding("clock", owner is not None, text, "Start a worker: each of them has a clock.")
+
+
+def _provenance() -> Finding:
+    """Whether a host waits for somebody to say that this database is no copy."""
+    asking = adopting.questions()
+    text = " ".join(adopting.sentence(each) for each in asking) or "no host is in doubt of it"
+    advice = "Nothing leaves until `email-tracker adopt`, or the button on the Bulk Email tab."
+    return Finding("database's place", not asking, text, advice)
 
 
 def _connections() -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from rq import Queue, Worker, worker_registration
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from webapp.delivery import adopting
 from webapp.extensions import db
 from webapp.lib import stopping
 from webapp.queue import Lane
@@ -89,7 +90,18 @@ class LaneWorker(Worker):
 
 def run(app: Flask, lanes: Sequence[Lane], copies: int = 1) -> None:
     """Run `copies` workers for each of `lanes`, and a clock, until SIGTERM or SIGINT."""
+    _look_at_database(app)
     supervise([*lane_parts(app, lanes, copies), Part("clock", partial(_run_clock, app))])
+
+
+def _look_at_database(app: Flask) -> None:
+    """Every start counts; a database that may be a copy is said at once."""
+    with app.app_context():
+        if not adopting.may_send(adopting.this_host(app.config["SETTINGS"].data_dir)):
+            why = [adopting.sentence(each) for each in adopting.questions()]
+            log.warning("nothing_leaves", why=why, advice="Run `email-tracker adopt`.")
+        db.session.remove()
+        db.engine.dispose()  # the parts are forks, with connections of their own
 
 
 def lane_parts(app: Flask, lanes: Sequence[Lane], copies: int) -> list[Part]:
