@@ -77,7 +77,7 @@ def _typed() -> DraftInput:
 def _context(workspace: Workspace, draft: BulkEmail, errors: dict[str, str]) -> dict:
     forms = db.session.scalars(
         select(Form)
-        .where(Form.workspace_id == workspace.id, Form.source.is_(None))
+        .where(Form.workspace_id == workspace.id, Form.source.is_(None), Form.hidden_at.is_(None))
         .order_by(Form.position)
     ).all()
     views = db.session.scalars(select(View).where(View.form_id == draft.form_id)).all()

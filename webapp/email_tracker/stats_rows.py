@@ -79,19 +79,22 @@ class StatsRows:
         )
 
     def export(self, form: Form, query: Query) -> Iterator[dict[str, Any]]:
-        last = 0
+        """Each chunk is read anew, so commits in between are no matter."""
+        form_id, last = form.id, 0
         while True:
+            form = db.session.get_one(Form, form_id)
             lines = db.session.execute(
                 self._selected(form, query)
                 .where(Recipient.id > last)
                 .order_by(Recipient.id)
                 .limit(EXPORT_CHUNK)
             ).all()
-            if not lines:
-                return
-            last = lines[-1][0].id
-            yield from (self._row(copy, bulk_email).cells for copy, bulk_email in lines)
+            rows = [self._row(copy, bulk_email) for copy, bulk_email in lines]
             db.session.expunge_all()
+            yield from (row.cells for row in rows)
+            if not rows:
+                return
+            last = rows[-1].id
 
     def record_page(self, form: Form, row_id: int) -> tuple[str, dict] | None:
         copy = db.session.get(Recipient, row_id)

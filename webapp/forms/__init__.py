@@ -2,7 +2,8 @@
 
 from flask import Flask, url_for
 
-from webapp.forms import routes_forms, routes_grid, routes_records, routes_transfer, sources
+from webapp import queue
+from webapp.forms import jobs, routes_forms, routes_grid, routes_records, routes_transfer, sources
 from webapp.forms.blueprint import forms
 from webapp.forms.record_rows import RecordRows
 from webapp.plugins import slots
@@ -14,6 +15,7 @@ def init_app(app: Flask) -> None:
     """Bind the Data tab to `app`."""
     sources.register("records", RecordRows())
     app.register_blueprint(forms)
+    queue.add_clock_task(jobs.tick)
     slots.fill(
         slots.navigation_tabs,
         slots.Tab(

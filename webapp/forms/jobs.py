@@ -1,8 +1,11 @@
-"""Doorbells of imports and exports."""
+"""Doorbells of imports and exports, and what the clock does for them."""
+
+from pathlib import Path
 
 from flask import current_app
 
 from webapp import queue
+from webapp.extensions import db
 from webapp.forms import exporting, importing
 
 
@@ -15,4 +18,21 @@ def run_import(import_id: int) -> None:
 @queue.job(queue.Lane.CHORES)
 def run_export(export_id: int) -> None:
     """Make a file."""
-    exporting.run(export_id, current_app.config["SETTINGS"].data_dir / "exports")
+    exporting.run(export_id, folder())
+
+
+def tick() -> None:
+    """Wake for what nobody is at, end what leads nowhere, forget what is old."""
+    importing.give_up_hopeless()
+    exporting.give_up_hopeless()
+    exporting.forget_old(folder())
+    imports, exports = importing.waiting(), exporting.waiting()
+    db.session.rollback()
+    for import_id in imports:
+        queue.wake(run_import, import_id)
+    for export_id in exports:
+        queue.wake(run_export, export_id)
+
+
+def folder() -> Path:
+    return current_app.config["SETTINGS"].data_dir / "exports"

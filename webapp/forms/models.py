@@ -39,6 +39,10 @@ class Form(db.Model):
     record_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     hidden_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # holds the records of an import until all of them move to that form at once; always hidden
+    staged_for_id: Mapped[int | None] = mapped_column(
+        ForeignKey("forms.id", ondelete="CASCADE"), index=True
+    )
 
     workspace: Mapped[Workspace] = relationship()
     fields: Mapped[list["Field"]] = relationship(
@@ -142,7 +146,8 @@ class TransferStage(StrEnum):
 
 
 class Import(db.Model):
-    """A file being brought into a form. Rows are staged first and appear in one transaction."""
+    """A file being brought into a form. Its records gather in a hidden form, chunk by chunk, and
+    move over in one transaction; `rows_done` says where the next worker goes on."""
 
     __tablename__ = "imports"
 
@@ -150,7 +155,7 @@ class Import(db.Model):
     form_id: Mapped[int] = mapped_column(ForeignKey("forms.id", ondelete="CASCADE"), index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     file_name: Mapped[str] = mapped_column(String(200))
-    content: Mapped[bytes]
+    content: Mapped[bytes] = mapped_column(deferred=True)  # up to 50 MB
     encoding: Mapped[str] = mapped_column(String(20), default="")
     delimiter: Mapped[str] = mapped_column(String(1), default="")
     mapping: Mapped[dict] = mapped_column(Json, default=dict)  # column number → field key
@@ -161,12 +166,16 @@ class Import(db.Model):
     error: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    staging_id: Mapped[int | None] = mapped_column(ForeignKey("forms.id", ondelete="SET NULL"))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fence: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0)
 
-    form: Mapped[Form] = relationship()
+    form: Mapped[Form] = relationship(foreign_keys=[form_id])
 
 
 class ImportRow(db.Model):
-    """A staged row of an import, or a refused one with its reason."""
+    """A row that an import refused: `values` are its cells by column number."""
 
     __tablename__ = "import_rows"
     __table_args__ = (Index(None, "import_id", "line"),)
@@ -194,5 +203,8 @@ class Export(db.Model):
     error: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fence: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0)
 
     form: Mapped[Form] = relationship()

@@ -1,6 +1,7 @@
 """The records of a form as rows of its grid."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Float, Text, cast, func, select
@@ -43,37 +44,28 @@ class RecordRows:
         selected = filtering.selected_records(form, query.whole_filter).subquery()
         return db.session.scalar(select(func.count()).select_from(selected))
 
-    def page(self, form: Form, query: Query) -> Page:
+    def page(self, form: Form, query: Query, size: int = grid.PAGE_SIZE) -> Page:
         order = [*self._order(form, query), (Record.id, True)]
         statement = select(Record, *(expression for expression, _ in order)).where(
             Record.form_id == form.id, filtering.condition(form, query.whole_filter)
         )
-        found = db.session.execute(grid.keyset(statement, order, query.after, grid.PAGE_SIZE)).all()
-        shown = found[: grid.PAGE_SIZE]
-        more = len(found) > grid.PAGE_SIZE
+        found = db.session.execute(grid.keyset(statement, order, query.after, size)).all()
+        shown, more = found[:size], len(found) > size
         return Page(
             [_row(form, line[0]) for line in shown],
             grid.make_cursor(shown[-1][1:]) if more else "",
         )
 
     def export(self, form: Form, query: Query) -> Iterator[dict[str, Any]]:
-        last = 0
+        """In the grid's order; each chunk is read anew, so commits in between are no matter."""
+        form_id, cursor = form.id, ""
         while True:
-            records = db.session.scalars(
-                select(Record)
-                .where(
-                    Record.form_id == form.id,
-                    Record.id > last,
-                    filtering.condition(form, query.whole_filter),
-                )
-                .order_by(Record.id)
-                .limit(EXPORT_CHUNK)
-            ).all()
-            if not records:
-                return
-            last = records[-1].id
-            yield from (_row(form, record).cells for record in records)
+            form = db.session.get_one(Form, form_id)
+            page = self.page(form, replace(query, after=cursor), EXPORT_CHUNK)
             db.session.expunge_all()
+            yield from (row.cells for row in page.rows)
+            if not (cursor := page.next_cursor):
+                return
 
     def record_page(self, form: Form, row_id: int) -> tuple[str, dict] | None:
         record = db.session.get(Record, row_id)

@@ -2,8 +2,9 @@
 
 import csv
 import io
+from collections.abc import Iterator
 
-from flask import Response, abort, current_app, request, send_file, url_for
+from flask import Response, abort, request, send_file, stream_with_context, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 
@@ -11,12 +12,13 @@ from webapp import queue
 from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.extensions import db
-from webapp.forms import exporting, grid, importing, jobs, reading_csv, writing
+from webapp.forms import exporting, filtering, grid, importing, jobs, reading_csv, writing
 from webapp.forms.blueprint import find_form, forms
 from webapp.forms.models import Export, FieldKind, Form, Import, TransferStage
 from webapp.forms.reading_csv import Dialect, NotCsv
 from webapp.forms.routes_forms import KINDS
-from webapp.web import render, see_other
+from webapp.lib import texts
+from webapp.web import notice, render, see_other
 
 
 @forms.route("/w/<slug>/data/import", methods=["GET", "POST"])
@@ -47,7 +49,7 @@ def _upload(workspace: Workspace, form: Form | None) -> Response:
     try:
         reading_csv.detect(content)
         if form is None:
-            name = file.filename.rsplit(".", 1)[0][:120] or "People"
+            name = texts.one_line(file.filename.rsplit(".", 1)[0], 120) or "People"
             form = writing.create_form(workspace, name, [])
         kept = importing.upload(form, current_user, file.filename, content)
     except NotCsv as problem:
@@ -72,27 +74,34 @@ def map_import(slug: str, form_id: int, import_id: int) -> Response:
     names, sample = reading_csv.head_and_sample(
         kept.content, Dialect(kept.encoding, kept.delimiter)
     )
+    mapping = importing.suggested_mapping(form, names, sample)
+    error = ""
     if request.method == "POST":
-        mapping = {str(n): request.form.get(f"column-{n}", "") for n in range(len(names))}
-        if importing.begin(kept, _known(form, mapping), names):
-            queue.wake(jobs.run_import, kept.id)
-        return see_other(where)
+        mapping = {number: request.form.get(f"column-{number}", "") for number in range(len(names))}
+        error = _problem(form, mapping)
+        if not error:
+            final = {str(number): target for number, target in mapping.items()}
+            if importing.begin(kept, final, names):
+                queue.wake(jobs.run_import, kept.id)
+            return see_other(where)
     return render(
-        "forms/map_import.html", workspace=workspace, form=form, kept=kept, names=names,
-        sample=sample, mapping=importing.suggested_mapping(form, names, sample), kinds=KINDS,
-        new=importing.NEW,
+        "forms/map_import.html", status=422 if error else 200, workspace=workspace, form=form,
+        kept=kept, names=names, sample=sample, mapping=mapping, kinds=KINDS, new=importing.NEW,
+        error=error,
     )  # fmt: skip
 
 
-def _known(form: Form, mapping: dict[str, str]) -> dict[str, str]:
-    """Only targets that exist, each once."""
-    allowed = {field.key for field in form.fields}
-    kinds = {importing.NEW + kind for kind in FieldKind}
-    final: dict[str, str] = {}
-    for number, target in mapping.items():
-        if target in kinds or (target in allowed and target not in final.values()):
-            final[number] = target
-    return final
+def _problem(form: Form, mapping: dict[int, str]) -> str:
+    """Why columns cannot go where they should; "" when they can."""
+    labels = {field.key: field.label for field in form.fields}
+    kinds = {importing.NEW + kind for kind in FieldKind if kind != FieldKind.CHOICE}
+    targets = [target for target in mapping.values() if target]
+    if not targets:
+        return "Say for one column at least where it goes."
+    if any(target not in labels and target not in kinds for target in targets):
+        return "The form has changed meanwhile. Look through the list again."
+    double = next((key for key in targets if key in labels and targets.count(key) > 1), None)
+    return f"Two columns go into {labels[double]}. Choose one of them." if double else ""
 
 
 @forms.get("/w/<slug>/data/<int:form_id>/imports/<int:import_id>")
@@ -105,7 +114,7 @@ def import_report(slug: str, form_id: int, import_id: int) -> Response:
     is_over = kept.stage in (TransferStage.FINISHED, TransferStage.FAILED)
     return render(
         "forms/import_report.html", "forms/_import_report.html", workspace=workspace, form=form,
-        kept=kept, is_over=is_over, refused=importing.refused(kept)[:100] if is_over else [],
+        kept=kept, is_over=is_over, refused=importing.refused(kept.id) if is_over else [],
         written=importing.count_written(kept),
     )  # fmt: skip
 
@@ -116,14 +125,21 @@ def refused_rows(slug: str, form_id: int, import_id: int) -> Response:
     """The refused rows with their reasons, to be mended and imported again."""
     workspace = access.enter(slug, Role.EDITOR)
     kept = _find_import(find_form(form_id, workspace, editable=True), import_id)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["Line", "Reason", "Row"])
-    for row in importing.refused(kept):
-        cells = [reading_csv.safe_cell(cell) for cell in row.values.values()]
-        writer.writerow([row.line, row.refused, *cells])
     headers = {"Content-Disposition": "attachment; filename=refused.csv"}
-    return Response("\ufeff" + text.getvalue(), mimetype="text/csv", headers=headers)
+    text = stream_with_context(_refused_lines(kept.id))
+    return Response(text, mimetype="text/csv", headers=headers)
+
+
+def _refused_lines(import_id: int) -> Iterator[str]:
+    yield "\ufeffLine,Reason,Row\r\n"
+    last = 0
+    while rows := importing.refused(import_id, after_line=last, limit=1000):
+        text = io.StringIO()
+        for line, reason, values in rows:
+            cells = [values[key] for key in sorted(values, key=int)]
+            csv.writer(text).writerow(map(reading_csv.safe_cell, (line, reason, *cells)))
+        yield text.getvalue()
+        last = rows[-1].line
 
 
 @forms.post("/w/<slug>/data/<int:form_id>/export")
@@ -132,7 +148,11 @@ def export(slug: str, form_id: int) -> Response:
     """Ask for a file of what the grid shows."""
     workspace = access.enter(slug)
     form = find_form(form_id, workspace)
-    made = exporting.begin(form, grid.read(request.args), current_user)
+    try:
+        made = exporting.begin(form, grid.read(request.args), current_user)
+    except filtering.FilterError as problem:
+        notice(str(problem), "danger")
+        return see_other(url_for("forms.show", slug=slug, form_id=form.id))
     queue.wake(jobs.run_export, made.id)
     return see_other(url_for("forms.export_report", slug=slug, form_id=form.id, export_id=made.id))
 
@@ -153,7 +173,7 @@ def export_file(slug: str, form_id: int, export_id: int) -> Response:
     workspace = access.enter(slug)
     form = find_form(form_id, workspace)
     made = _find_export(form, export_id)
-    path = current_app.config["SETTINGS"].data_dir / "exports" / (made.path or "none")
+    path = jobs.folder() / (made.path or "none")
     if made.stage != TransferStage.FINISHED or not path.is_file():
         abort(404)
     return send_file(path, "text/csv", as_attachment=True, download_name=f"{form.name}.csv")

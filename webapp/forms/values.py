@@ -5,6 +5,7 @@ import re
 from datetime import date, datetime
 
 from webapp.forms.models import Field, FieldKind
+from webapp.lib import texts
 
 MAX_TEXT = 10_000
 _YES = {"yes", "y", "true", "1", "ja", "oui", "si", "sí", "x", "on"}
@@ -22,7 +23,7 @@ def read(field: Field, text: str | None) -> object:
     An email field keeps whatever was written: an address that cannot be used is a person that
     cannot be reached, and must stay visible as one. Raises ValueProblem.
     """
-    text = "".join(c if c.isprintable() or c == "\n" else " " for c in (text or "")).strip()
+    text = texts.printable(text or "").strip()
     if not text:
         if field.is_required and field.kind != FieldKind.EMAIL:
             raise ValueProblem(f"{field.label} must be filled in.")

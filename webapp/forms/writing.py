@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 
 from webapp.accounts.models import User, Workspace
 from webapp.extensions import db
@@ -55,17 +56,22 @@ def add_records(
     form: Form, rows: Iterable[Mapping[str, object]], by: User | None, what: str
 ) -> int:
     """Add records with typed values by field key; set-wise, in the caller's transaction."""
-    fields = [field for field in form.fields if field.kind == FieldKind.EMAIL]
-    total, chunk = 0, []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            total += _insert(form, chunk, fields, by, what)
-            chunk = []
-    if chunk:
-        total += _insert(form, chunk, fields, by, what)
-    _count(form, total)
+    total, rest = 0, iter(rows)
+    while chunk := list(islice(rest, CHUNK)):
+        _insert(form.id, chunk, email_fields(form), by, what)
+        total += len(chunk)
+    count_added(form, total)
     return total
+
+
+def stage_records(form: Form, staging_id: int, rows: Sequence[Mapping], by: User | None) -> None:
+    """Add records that are to be `form`'s to the hidden form `staging_id`; not counted yet."""
+    if rows:
+        _insert(staging_id, rows, email_fields(form), by, "imported")
+
+
+def email_fields(form: Form) -> list[Field]:
+    return [field for field in form.fields if field.kind == FieldKind.EMAIL]
 
 
 def edit_record(record: Record, values: Mapping[str, object], by: User | None) -> bool:
@@ -80,11 +86,10 @@ def edit_record(record: Record, values: Mapping[str, object], by: User | None) -
     record.search = search_text(record.values)
     record.changed_at = clock.now()
     db.session.execute(delete(RecordAddress).where(RecordAddress.record_id == record.id))
-    email_fields = [field for field in record.form.fields if field.kind == FieldKind.EMAIL]
-    if email_fields:
+    if fields := email_fields(record.form):
         db.session.execute(
             insert(RecordAddress),
-            [address_row(record.id, field, record.values) for field in email_fields],
+            [address_row(record.id, field, record.values) for field in fields],
         )
     db.session.add(_change(record.id, by, "edited", before, after))
     return True
@@ -100,14 +105,21 @@ def delete_records(form: Form, ids: Sequence[int]) -> int:
             .execution_options(synchronize_session=False)
         )
         gone += result.rowcount
-    _count(form, -gone)
+    count_added(form, -gone)
     return gone
 
 
 def validate_addresses(form: Form, field: Field) -> None:
-    """Write the RecordAddress rows of an email field that came after its records."""
-    for record in db.session.scalars(select(Record).where(Record.form_id == form.id)):
-        db.session.add(RecordAddress(**address_row(record.id, field, record.values)))
+    """Write the RecordAddress rows of an email field that came after its records: all blank."""
+    db.session.flush()
+    db.session.execute(
+        insert(RecordAddress).from_select(
+            ["record_id", "field_id", "address", "problem"],
+            select(Record.id, literal(field.id), literal(""), literal(addresses.MISSING)).where(
+                Record.form_id == form.id
+            ),
+        )
+    )
 
 
 def search_text(values: Mapping[str, object]) -> str:
@@ -127,13 +139,22 @@ def address_row(record_id: int, field: Field, values: Mapping[str, object]) -> d
     }
 
 
-def _insert(form: Form, rows: list, fields: list[Field], by: User | None, what: str) -> int:
+def count_added(form: Form, delta: int) -> None:
+    """Keep the number of records that the form's name is shown with."""
+    db.session.execute(
+        update(Form).where(Form.id == form.id).values(record_count=Form.record_count + delta)
+    )
+
+
+def _insert(
+    form_id: int, rows: Sequence[Mapping], fields: Sequence[Field], by: User | None, what: str
+) -> None:
     now = clock.now()
     ids = db.session.scalars(
         insert(Record).returning(Record.id, sort_by_parameter_order=True),
         [
             {
-                "form_id": form.id,
+                "form_id": form_id,
                 "values": dict(row),
                 "search": search_text(row),
                 "created_at": now,
@@ -163,7 +184,6 @@ def _insert(form: Form, rows: list, fields: list[Field], by: User | None, what: 
             for record_id in ids
         ],
     )
-    return len(ids)
 
 
 def _change(record_id: int, by: User | None, what: str, before: dict, after: dict) -> RecordChange:
@@ -174,12 +194,6 @@ def _change(record_id: int, by: User | None, what: str, before: dict, after: dic
         what=what,
         before=before,
         after=after,
-    )
-
-
-def _count(form: Form, delta: int) -> None:
-    db.session.execute(
-        update(Form).where(Form.id == form.id).values(record_count=Form.record_count + delta)
     )
 
 

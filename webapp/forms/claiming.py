@@ -1,0 +1,77 @@
+"""One worker at a time at an import or export: a lease with a rising fence, by the database's clock.
+
+A worker that dies leaves a lease that ends; the clock wakes the next one, which goes on where the
+last commit was. A worker that only slept finds its fence outdated and stops.
+"""
+
+from sqlalchemy import or_, select, update
+
+from webapp.columns import database_now
+from webapp.extensions import db
+from webapp.forms.models import Export, Import, TransferStage
+
+LEASE_SECONDS = 30
+MAX_TRIES = 5  # without progress in between
+
+Transfer = type[Import] | type[Export]
+
+
+class Lost(Exception):
+    """Another worker has taken it over, or it is gone."""
+
+
+def claim(model: Transfer, row_id: int) -> int | None:
+    """Take what is free: the fence for `keep`, or None when it is not to be had. Commits."""
+    fence = db.session.scalar(
+        update(model)
+        .where(model.id == row_id, _is_free(model))
+        .values(
+            fence=model.fence + 1, tries=model.tries + 1, lease_until=database_now(LEASE_SECONDS)
+        )
+        .returning(model.fence)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    return fence
+
+
+def keep(model: Transfer, row_id: int, fence: int, **values) -> None:
+    """Note progress (`values` are columns) and go on for another lease, in the running transaction.
+
+    Raises Lost, having rolled back, where the fence is not the last one.
+    """
+    done = db.session.execute(
+        update(model)
+        .where(model.id == row_id, model.fence == fence, model.stage == TransferStage.RUNNING)
+        .values({"tries": 0, "lease_until": database_now(LEASE_SECONDS)} | values)
+        .execution_options(synchronize_session=False)
+    )
+    if done.rowcount == 0:
+        db.session.rollback()
+        raise Lost
+
+
+def waiting(model: Transfer) -> list[int]:
+    """What nobody is at."""
+    return list(db.session.scalars(select(model.id).where(_is_free(model))))
+
+
+def hopeless(model: Transfer) -> list[int]:
+    """What was tried often and never got further."""
+    return list(
+        db.session.scalars(
+            select(model.id).where(_is_running(model), model.tries >= MAX_TRIES, _has_ended(model))
+        )
+    )
+
+
+def _is_free(model: Transfer):
+    return _is_running(model) & (model.tries < MAX_TRIES) & _has_ended(model)
+
+
+def _is_running(model: Transfer):
+    return model.stage == TransferStage.RUNNING
+
+
+def _has_ended(model: Transfer):
+    return or_(model.lease_until.is_(None), model.lease_until < database_now())
