@@ -1,4 +1,4 @@
-"""One worker at a time at an import or export: a lease with a rising fence, by the database's clock.
+"""One worker at a time at an import or export: a lease by the database's clock, a rising fence.
 
 A worker that dies leaves a lease that ends; the clock wakes the next one, which goes on where the
 last commit was. A worker that only slept finds its fence outdated and stops.

@@ -44,8 +44,11 @@ class RecordRows:
         selected = filtering.selected_records(form, query.whole_filter).subquery()
         return db.session.scalar(select(func.count()).select_from(selected))
 
-    def page(self, form: Form, query: Query, size: int = grid.PAGE_SIZE) -> Page:
-        order = [*self._order(form, query), (Record.id, True)]
+    def page(self, form: Form, query: Query) -> Page:
+        return self._page(form, query, grid.PAGE_SIZE, newest_first=True)
+
+    def _page(self, form: Form, query: Query, size: int, newest_first: bool) -> Page:
+        order = [*self._order(form, query), (Record.id, newest_first)]
         statement = select(Record, *(expression for expression, _ in order)).where(
             Record.form_id == form.id, filtering.condition(form, query.whole_filter)
         )
@@ -57,11 +60,12 @@ class RecordRows:
         )
 
     def export(self, form: Form, query: Query) -> Iterator[dict[str, Any]]:
-        """In the grid's order; each chunk is read anew, so commits in between are no matter."""
+        """As sorted in the grid, else oldest first. Each chunk is read anew, so commits in between
+        are no matter."""
         form_id, cursor = form.id, ""
         while True:
             form = db.session.get_one(Form, form_id)
-            page = self.page(form, replace(query, after=cursor), EXPORT_CHUNK)
+            page = self._page(form, replace(query, after=cursor), EXPORT_CHUNK, newest_first=False)
             db.session.expunge_all()
             yield from (row.cells for row in page.rows)
             if not (cursor := page.next_cursor):
