@@ -20,6 +20,7 @@ class BrowserLike(FlaskClient):
 
     def open(self, *args, **kwargs):
         db.session.commit()
+        kwargs.setdefault("buffered", True)  # read to the end and closed
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Sequence
 
-from flask import Response, abort, request, send_file, stream_with_context, url_for
+from flask import Response, abort, request, send_file, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 
@@ -125,21 +126,22 @@ def refused_rows(slug: str, form_id: int, import_id: int) -> Response:
     """The refused rows with their reasons, to be mended and imported again."""
     workspace = access.enter(slug, Role.EDITOR)
     kept = _find_import(find_form(form_id, workspace, editable=True), import_id)
-    headers = {"Content-Disposition": "attachment; filename=refused.csv"}
-    text = stream_with_context(_refused_lines(kept.id))
-    return Response(text, mimetype="text/csv", headers=headers)
-
-
-def _refused_lines(import_id: int) -> Iterator[str]:
-    yield "\ufeffLine,Reason,Row\r\n"
+    file = tempfile.SpooledTemporaryFile(max_size=1_000_000)  # noqa: SIM115 (the answer closes it)
+    file.write("\ufeffLine,Reason,Row\r\n".encode())
     last = 0
-    while rows := importing.refused(import_id, after_line=last, limit=1000):
-        text = io.StringIO()
-        for line, reason, values in rows:
-            cells = [values[key] for key in sorted(values, key=int)]
-            csv.writer(text).writerow(map(reading_csv.safe_cell, (line, reason, *cells)))
-        yield text.getvalue()
+    while rows := importing.refused(kept.id, after_line=last, limit=1000):
+        file.write(_refused_lines(rows).encode())
         last = rows[-1].line
+    file.seek(0)
+    return send_file(file, "text/csv", as_attachment=True, download_name="refused.csv")  # type: ignore[arg-type]
+
+
+def _refused_lines(rows: Sequence) -> str:
+    text = io.StringIO()
+    for line, reason, values in rows:
+        cells = [values[key] for key in sorted(values, key=int)]
+        csv.writer(text).writerow(map(reading_csv.safe_cell, (line, reason, *cells)))
+    return text.getvalue()
 
 
 @forms.post("/w/<slug>/data/<int:form_id>/export")
