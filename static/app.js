@@ -39,6 +39,25 @@ function openDialogs(root) {
   }
 }
 
+// times say how long ago they were, by the server's clock
+const ahead = Date.now() - Number(document.querySelector("meta[name=now]").content);
+
+function ago(seconds) {
+  const distance = Math.abs(seconds);
+  if (distance < 10) return "now";
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const [unit, size] = units.find(([, length]) => distance >= length);
+  const text = `${Math.floor(distance / size)} ${unit}`;
+  return seconds > 0 ? `${text} ago` : `in ${text}`;
+}
+
+setInterval(() => {
+  for (const part of document.querySelectorAll("time .ago")) {
+    const then = Date.parse(part.closest("time").dateTime);
+    part.textContent = ago((Date.now() - ahead - then) / 1000);
+  }
+}, 10_000);
+
 // "updated 3 s ago" counts on between refreshes
 setInterval(() => {
   for (const stamp of document.querySelectorAll("[data-updated]")) {
@@ -59,7 +78,22 @@ document.addEventListener("htmx:after:swap", () => {
   openDialogs(document);
   stampUpdates(document);
 });
-document.addEventListener("htmx:after:request", () => showConnection(false));
+document.addEventListener("htmx:after:request", (event) => {
+  showConnection(false);
+  // 204: nothing has changed, so what is shown is as of now
+  const asked = event.detail.ctx;
+  if (asked.response?.status !== 204) return;
+  for (const stamp of asked.sourceElement.querySelectorAll("[data-updated]")) {
+    stamp.dataset.updated = Date.now();
+  }
+});
+// a live part that cannot be renewed stays as it is, and asks again
+document.addEventListener("htmx:before:response", (event) => {
+  const { sourceElement, response } = event.detail.ctx;
+  if (response.status < 500 || !sourceElement.matches("[hx-trigger^=every]")) return;
+  event.preventDefault();
+  showConnection(true);
+});
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx && !event.detail.ctx.response) showConnection(true);
 });

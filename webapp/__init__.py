@@ -59,15 +59,17 @@ def navigation() -> dict:
     from webapp.plugins import installing, slots
 
     member = g.get("member")
-    tabs = []
-    if member is not None:
-        on = installing.installed(member.workspace)
-        tabs = [
-            tab
-            for tab in slots.navigation_tabs
-            if (tab.plugin is None or tab.plugin in on) and tab.is_shown()
-        ]
-    return {"member": member, "tabs": tabs, "signed_in": current_user}
+    on = installing.installed(member.workspace) if member else set()
+
+    def shown(slot: list[slots.Tab]) -> list[slots.Tab]:
+        return [tab for tab in slot if (tab.plugin is None or tab.plugin in on) and tab.is_shown()]
+
+    return {
+        "member": member,
+        "tabs": shown(slots.navigation_tabs) if member else [],
+        "tools": shown(slots.navigation_tools) if member else [],
+        "signed_in": current_user,
+    }
 
 
 def _note_whether_reading() -> None:

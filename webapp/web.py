@@ -28,8 +28,8 @@ def init_app(app: Flask, navigation: Navigation) -> None:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(moment=moment, ago=ago, count=count)
-    app.jinja_env.globals.update(wants_part=wants_part, shown_path=shown_path)
+    app.jinja_env.filters.update(moment=moment, brief_moment=brief_moment, ago=ago, count=count)
+    app.jinja_env.globals.update(wants_part=wants_part, shown_path=shown_path, now_ms=now_ms)
     app.context_processor(navigation)
     app.register_error_handler(HTTPException, _error)
     app.register_error_handler(CSRFError, _error)
@@ -91,8 +91,24 @@ def moment(value: datetime | None, form: str = "%-d %b %Y, %H:%M %Z") -> str:
     """A time in the viewer's zone, the zone named."""
     if value is None:
         return "–"
-    zone = getattr(current_user, "time_zone", None) or "UTC"
-    return value.astimezone(ZoneInfo(zone)).strftime(form)
+    return value.astimezone(_zone()).strftime(form)
+
+
+def brief_moment(value: datetime) -> str:
+    """The same without what is the same today: the day of today, the year of this year."""
+    there, today = value.astimezone(_zone()), clock.now().astimezone(_zone())
+    if there.date() == today.date():
+        return there.strftime("%H:%M:%S %Z")
+    return there.strftime("%-d %b, %H:%M %Z" if there.year == today.year else "%-d %b %Y")
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(getattr(current_user, "time_zone", None) or "UTC")
+
+
+def now_ms() -> int:
+    """Our clock in milliseconds, so that a browser with a wrong one counts rightly."""
+    return int(clock.now().timestamp() * 1000)
 
 
 def ago(value: datetime | None) -> str:
@@ -121,7 +137,12 @@ def _error(error: HTTPException) -> Response:
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     template = status if status in known else 500
-    return render("errors/page.html", "errors/_part.html", status=status, code=template)
+    part = "errors/_dialog.html" if _wants_dialog() else "errors/_part.html"
+    return render("errors/page.html", part, status=status, code=template)
+
+
+def _wants_dialog() -> bool:
+    return wants_part() and "dialog" in (request.htmx.target or "")  # type: ignore[attr-defined]
 
 
 def _finish(response: Response) -> Response:

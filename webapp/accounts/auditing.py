@@ -5,6 +5,38 @@ from sqlalchemy import event
 from webapp.accounts.models import AuditEntry, User, Workspace
 from webapp.extensions import db
 
+# what is noted, as it is read in the audit log and on an email's Activity
+WORDS = {
+    "address.suppressed": "suppressed an address",
+    "address.suppression_lifted": "lifted a suppression",
+    "connection.removed": "removed a connection",
+    "connection.saved": "saved a connection",
+    "email.cancelled": "cancelled an email",
+    "email.draft_deleted": "deleted a draft",
+    "email.marked_as_sent": "marked copies as sent",
+    "email.paused": "paused an email",
+    "email.resumed": "resumed an email",
+    "email.scheduled": "scheduled an email",
+    "email.sent": "sent an email",
+    "email.sent_again": "sent copies again",
+    "email.unscheduled": "took an email off the schedule",
+    "field.deleted": "deleted a field",
+    "form.changed": "changed a form",
+    "form.created": "created a form",
+    "form.deleted": "deleted a form",
+    "member.invitation_withdrawn": "withdrew an invitation",
+    "member.invited": "invited somebody",
+    "member.joined": "joined",
+    "member.removed": "removed a member",
+    "member.role_changed": "changed a role",
+    "plugin.installed": "installed a plugin",
+    "plugin.removed": "removed a plugin",
+    "records.deleted": "deleted records",
+    "records.imported": "imported records",
+    "workspace.changed": "changed the settings",
+    "workspace.created": "created the workspace",
+}
+
 
 def note(
     action: str,

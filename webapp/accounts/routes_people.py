@@ -169,6 +169,7 @@ def audit(slug: str) -> Response:
     rows = db.session.scalars(entries.order_by(AuditEntry.id.desc()).limit(PAGE + 1)).all()
     return render(
         "accounts/audit.html",
+        words=auditing.WORDS,
         workspace=workspace,
         entries=rows[:PAGE],
         older=rows[PAGE - 1].id if len(rows) > PAGE else None,

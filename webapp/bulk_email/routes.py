@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 
 from webapp import queue
+from webapp.accounts import auditing
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import AuditEntry, Role, Workspace
 from webapp.bulk_email import jobs, listing, sending
@@ -188,7 +189,9 @@ def _activity(email: BulkEmail) -> str:
             Recipient.bulk_email_id == email.id
         )
     )  # fmt: skip
-    return render_template("bulk_email/_activity.html", email=email, entries=entries, tries=tries)
+    return render_template(
+        "bulk_email/_activity.html", email=email, entries=entries, tries=tries, words=auditing.WORDS
+    )
 
 
 def _filled(panels: list[slots.Panel], workspace: Workspace, subject: object) -> list[Markup]:

@@ -1,8 +1,9 @@
 """The Email Tracker plugin: what became of every copy, and why."""
 
-from flask import Flask
+from flask import Flask, url_for
 
 from webapp import queue
+from webapp.accounts.models import Workspace
 from webapp.email_tracker import jobs, panels
 from webapp.email_tracker.hooks import hooks
 from webapp.email_tracker.plugin import PLUGIN
@@ -10,7 +11,11 @@ from webapp.email_tracker.routes import email_tracker
 from webapp.email_tracker.stats_rows import SOURCE, StatsRows
 from webapp.forms import sources
 from webapp.plugins import catalogue, slots
-from webapp.plugins.slots import Panel
+from webapp.plugins.slots import Panel, Tab
+
+
+def _help_address(workspace: Workspace) -> str:
+    return url_for("email_tracker.statuses", slug=workspace.slug)
 
 
 def init_app(app: Flask) -> None:
@@ -30,6 +35,10 @@ def init_app(app: Flask) -> None:
     slots.fill(
         slots.bulk_email_panels,
         Panel("recipients", "Recipients", panels.recipients_panel, name, order=20),
+    )
+    slots.fill(
+        slots.navigation_tools,
+        Tab("What the statuses mean", "info-circle", _help_address, plugin=name),
     )
     slots.fill(
         slots.record_panels, Panel("emails", "Emails to this person", panels.emails_of, name)

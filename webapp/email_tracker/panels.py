@@ -1,5 +1,7 @@
 """What the tracker puts on the pages of others: banner, Overview, Recipients, a person's emails."""
 
+from collections import Counter
+
 from flask import current_app, render_template, request
 from sqlalchemy import or_, select
 
@@ -51,26 +53,27 @@ def overview(bulk_email: BulkEmail) -> str:
 
 def overview_context(bulk_email: BulkEmail) -> dict:
     tally = db.session.get(Tally, bulk_email.id)
-    groups = [
-        {"status": status, "cause": cause, "number": number, "words": WORDS[Cause(cause)]}
-        for status, cause, number in recipients.causes(bulk_email.id)
-        if cause not in _NOTHING_TO_DO and status not in (Status.DELIVERED, Status.SENT)
-    ]
     return {
         "workspace": bulk_email.workspace,
         "email": bulk_email,
         "books": tallying.books(tally),
         "part_words": PART_WORDS,
-        "groups": groups,
+        "groups": _groups(bulk_email),
         "version": listing.version_of(bulk_email, tally),
         "is_live": bulk_email.tracked and not listing.is_settled(bulk_email, tally),
-        "show_of": _SHOW_OF,
     }
 
 
-_SHOW_OF: dict[Status, str] = {
-    status: part for part, statuses in tallying.PARTS.items() for status in statuses
-}
+def _groups(bulk_email: BulkEmail) -> list[dict]:
+    """The failures by cause, the largest group first."""
+    numbers: Counter[Cause] = Counter()
+    for status, cause, number in recipients.causes(bulk_email.id):
+        if cause not in _NOTHING_TO_DO and status not in (Status.DELIVERED, Status.SENT):
+            numbers[Cause(cause)] += number
+    return [
+        {"cause": cause, "number": number, "words": WORDS[cause]}
+        for cause, number in numbers.most_common()
+    ]
 
 
 def recipients_panel(bulk_email: BulkEmail) -> str:
@@ -107,6 +110,7 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "no_final_word": books.sent if settled else 0,
         "preparing": bulk_email.stage in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING),
         "part_words": PART_WORDS,
+        "cause_words": WORDS[Cause(query.cause)].sentence if query.cause in list(Cause) else "",
         "form": stats_form(bulk_email.workspace),
         "now": clock.now(),
     }

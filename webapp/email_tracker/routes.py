@@ -6,6 +6,7 @@ from flask_security.decorators import auth_required
 from markupsafe import Markup
 
 from webapp import queue
+from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import jobs as sending_jobs
 from webapp.bulk_email import listing, sending
@@ -13,7 +14,7 @@ from webapp.bulk_email.access import enter_email
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.routes import email_context, list_context, own_panels
 from webapp.delivery.models import Recipient, Tally
-from webapp.email_tracker import panels, timeline
+from webapp.email_tracker import panels, timeline, wording
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.extensions import db
 from webapp.plugins import installing
@@ -83,6 +84,33 @@ def copy(slug: str, email_id: int, copy_id: int) -> Response:
     if wants_part():
         return render("bulk_email/show.html", "bulk_email/_email.html", **shown)
     return render("bulk_email/show.html", **(list_context(workspace) | shown))
+
+
+@email_tracker.get("/w/<slug>/emails/<int:email_id>/live/recipients/<int:copy_id>")
+@auth_required("session")
+def live_copy(slug: str, email_id: int, copy_id: int) -> Response:
+    """One person's copy alone; 204 while nothing has changed."""
+    workspace, email = _enter(slug, email_id)
+    if _is_unchanged(email):
+        return Response(status=204)
+    found = _find(email, copy_id)
+    if not wants_part():
+        return see_other(
+            url_for("email_tracker.copy", slug=slug, email_id=email.id, copy_id=found.id)
+        )
+    context = timeline.record_context(found, current_app.config["SETTINGS"].product_name)
+    return Response(render_template("email_tracker/_copy.html", workspace=workspace, **context))
+
+
+@email_tracker.get("/w/<slug>/help/statuses")
+@auth_required("session")
+def statuses(slug: str) -> Response:
+    """What the words mean: the six statuses and the three."""
+    workspace = access.enter(slug)
+    product = current_app.config["SETTINGS"].product_name
+    return render(
+        "email_tracker/statuses.html", workspace=workspace, lines=wording.glossary(product)
+    )
 
 
 @email_tracker.post("/w/<slug>/emails/<int:email_id>/recipients/<int:copy_id>/<command>")

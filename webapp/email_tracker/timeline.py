@@ -6,9 +6,10 @@ from datetime import datetime
 from flask import current_app
 from sqlalchemy import select
 
+from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail
 from webapp.delivery import suppressing, tokens
-from webapp.delivery.models import Attempt, Event, MatchedBy, Recipient
+from webapp.delivery.models import Attempt, Event, MatchedBy, Recipient, Tally
 from webapp.delivery.statuses import (
     LABEL_HELP,
     Label,
@@ -75,10 +76,13 @@ def record_context(copy: Recipient, product_name: str) -> dict:
     """What the record page of Email Tracker Stats shows."""
     bulk_email = db.session.get_one(BulkEmail, copy.bulk_email_id)
     entries = history(copy)
+    tally = db.session.get(Tally, bulk_email.id)
     suppression = suppressing.suppressed(copy.workspace_id, [copy.address_key or ""])
     return {
         "copy": copy,
         "email": bulk_email,
+        "version": listing.version_of(bulk_email, tally),
+        "is_live": not listing.is_settled(bulk_email, tally),
         "said": wording.say(copy, product_name),
         "labels": labels(copy, entries, product_name),
         "before": [wording.WAITING, wording.BEING_SENT, wording.CANNOT_TELL],

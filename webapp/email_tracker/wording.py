@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.delivery.models import Recipient
-from webapp.delivery.statuses import Group, Label, Status, group_of, label_of, label_text
+from webapp.delivery.statuses import (
+    LABEL_HELP,
+    Group,
+    Label,
+    Status,
+    group_of,
+    label_of,
+    label_text,
+)
 from webapp.mail.causes import WORDS, Cause, Words
 
 WAITING = "Waiting"
@@ -17,6 +25,14 @@ ICONS: dict[Group, tuple[str, str]] = {
     Group.NOT_SENT: ("circle-x", "status-bad"),
 }
 AMBER = ("clock", "status-wait")
+_OF_LABELS = (
+    Status.FAILED,
+    Status.DEFERRED,
+    Status.DROPPED,
+    Status.SENT,
+    Status.DELIVERED,
+    Status.BOUNCED,
+)
 _HOPEFUL = (Status.QUEUED, Status.RETRYING, Status.DEFERRED, Status.UNCONFIRMED)
 
 
@@ -40,6 +56,17 @@ def say(copy: Recipient, product_name: str) -> Said:
     icon, tone = AMBER if copy.status in _HOPEFUL else ICONS[group]
     title = label_text(label, product_name) if label else before_any(copy)
     return Said(title, label, group, icon, tone, why(copy), words_of(copy))
+
+
+def glossary(product_name: str) -> list[tuple[str, Group, str, str, str]]:
+    """(label, its group of the three, icon, tone, explanation) of each of the six."""
+    lines = []
+    for status in _OF_LABELS:
+        label, group = label_of(status), group_of(status)
+        assert label
+        icon, tone = AMBER if status in _HOPEFUL else ICONS[group]
+        lines.append((label_text(label, product_name), group, icon, tone, LABEL_HELP[label]))
+    return lines
 
 
 def before_any(copy: Recipient) -> str:

@@ -3,12 +3,20 @@
 from flask import Flask, url_for
 
 from webapp import queue
-from webapp.forms import jobs, routes_forms, routes_grid, routes_records, routes_transfer, sources
+from webapp.forms import (
+    jobs,
+    routes_forms,
+    routes_grid,
+    routes_records,
+    routes_search,
+    routes_transfer,
+    sources,
+)
 from webapp.forms.blueprint import forms
 from webapp.forms.record_rows import RecordRows
 from webapp.plugins import slots
 
-ROUTES = (routes_grid, routes_forms, routes_records, routes_transfer)
+ROUTES = (routes_grid, routes_forms, routes_records, routes_search, routes_transfer)
 
 
 def init_app(app: Flask) -> None:

@@ -3,9 +3,10 @@
 from flask import Response, abort, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
+from markupsafe import Markup
 
 from webapp.accounts import access, auditing
-from webapp.accounts.models import Role
+from webapp.accounts.models import Role, Workspace
 from webapp.extensions import db
 from webapp.forms import sources, values, writing
 from webapp.forms.blueprint import find_form, forms
@@ -38,10 +39,10 @@ def record(slug: str, form_id: int, record_id: int) -> Response:
     )
 
 
-def _panels(workspace, subject: Record) -> list[tuple[str, str]]:
+def _panels(workspace: Workspace, subject: Record) -> list[tuple[str, Markup]]:
     on = installing.installed(workspace)
     filled = [panel for panel in slots.record_panels if panel.plugin is None or panel.plugin in on]
-    return [(panel.label, html) for panel in filled if (html := panel.render(subject))]
+    return [(panel.label, Markup(html)) for panel in filled if (html := panel.render(subject))]
 
 
 @forms.route("/w/<slug>/data/<int:form_id>/records/new", methods=["GET", "POST"])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Flask
-from flask_security.utils import hash_password
+from flask_security.utils import hash_password, verify_password
 from sqlalchemy import exists, select
 
 from webapp.accounts.models import Member, Role, User, Workspace
@@ -60,8 +60,17 @@ def demo(app: Flask) -> None:
     with app.app_context():
         if is_empty():
             seed(PEOPLE, sandbox_port=app.config["SETTINGS"].sandbox_smtp_port)
+        _offer_sign_in(app)
         _follow_port(app.config["SETTINGS"].sandbox_smtp_port)
         db.session.remove()
+
+
+def _offer_sign_in(app: Flask) -> None:
+    """The sign-in page names the demo's owner for as long as the password is the demo's."""
+    address = SIGN_INS[0][0]
+    owner = db.session.scalar(select(User).where(User.email == address))
+    if owner and verify_password(PASSWORD, owner.password):
+        app.config["DEMO_SIGN_IN"] = (address, PASSWORD)
 
 
 def seed(people: int, *, sandbox_port: int) -> Made:
