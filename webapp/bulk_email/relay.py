@@ -1,9 +1,7 @@
 """A Connection as a server to talk to, and which hosts may be talked to at all."""
 
-import ipaddress
-import socket
-
 from webapp.delivery.models import Connection
+from webapp.lib import hosts
 from webapp.mail.conversation import ConnectError, Server
 
 
@@ -16,23 +14,15 @@ def server_of(connection: Connection, *, allow_private: bool) -> Server:
         security=connection.security,
         username=connection.username,
         password=connection.password,
-        verify=not (allow_private and _is_private(connection.host)),
+        verify=not (allow_private and hosts.is_private(connection.host)),
         helo=connection.from_address.rpartition("@")[2] or "localhost",
     )
 
 
 def refuse_private(host: str, *, allow_private: bool) -> None:
     """Whoever may set up a Connection must not look around in our own network by it (SSRF)."""
-    if not allow_private and _is_private(host):
+    if not allow_private and hosts.is_private(host):
         raise ConnectError(
             f"{host} is on a private network. An operator can allow that: ALLOW_PRIVATE_SMTP=yes.",
             is_refusal=True,
         )
-
-
-def _is_private(host: str) -> bool:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return False  # it cannot be reached either; connecting says so
-    return any(not ipaddress.ip_address(entry[4][0].split("%")[0]).is_global for entry in found)

@@ -212,7 +212,7 @@ def _row(item: _Matched) -> dict:
         "kind": report.kind,
         "status": None if item.is_conflict else status_of_kind(report.kind),
         "cause": report.cause,
-        "reply": report.reply,
+        "reply": report.words,
         "native": report.native,
         "provider_event_id": report.provider_event_id,
         "matched_by": item.matched_by,
@@ -253,7 +253,7 @@ def _raise(new: dict[_Matched, int]) -> None:
             item.recipient_id,
             status,
             item.said.report.cause if status is not Status.DELIVERED else None,
-            item.said.report.reply,
+            item.said.report.words,
             _usable(item.said.report.happened_at, item.said.received_at),
         )
         for item in new
@@ -306,7 +306,7 @@ def _suppress(new: dict[_Matched, int | None]) -> None:
                 select(Recipient.address).where(Recipient.id == item.recipient_id)
             )
             entries[item.said.workspace_id].append(
-                suppressing.Entry(address or "", cause, item.said.report.reply, event_id)
+                suppressing.Entry(address or "", cause, item.said.report.words, event_id)
             )
     for workspace_id in sorted(entries):
         suppressing.suppress(workspace_id, entries[workspace_id])

@@ -134,6 +134,7 @@ _OF_KIND: dict[ReportKind, Status | None] = {
     ReportKind.CLICKED: Status.DELIVERED,
     ReportKind.COMPLAINED: Status.DELIVERED,
     ReportKind.UNSUBSCRIBED: Status.DELIVERED,
+    ReportKind.SUBSCRIBED: None,
     ReportKind.UNKNOWN: None,
 }
 

@@ -35,6 +35,7 @@ _KINDS = {
     "clicked": "A link was clicked",
     "complained": "Marked as spam",
     "unsubscribed": "Unsubscribed",
+    "subscribed": "Asked for mail again",
     "unknown": "A report we do not know",
 }
 _OUTCOMES = {

@@ -7,8 +7,10 @@ and a URL, and of one kind: a token for unsubscribing opens no other door.
 import base64
 import hashlib
 import hmac
+import re
 
 _MAC_BYTES = 15
+_SHAPE = re.compile(r"[0-9a-z]{1,13}-[a-z2-7]{24}")
 
 
 def make_token(key: bytes, kind: str, row_id: int) -> str:
@@ -27,6 +29,11 @@ def read_token(key: bytes, kind: str, token: str) -> int | None:
         return None
     is_ours = hmac.compare_digest(mac.encode(errors="replace"), _mac(key, kind, row_id).encode())
     return row_id if is_ours else None
+
+
+def is_token_shaped(text: str) -> bool:
+    """Whether `text` looks like a token; only its key tells whether it is one."""
+    return _SHAPE.fullmatch(text) is not None
 
 
 def derive_key(secret: str, purpose: str) -> bytes:

@@ -21,6 +21,7 @@ class ReportKind(StrEnum):
     CLICKED = "clicked"
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
+    SUBSCRIBED = "subscribed"
     UNKNOWN = "unknown"
 
 
@@ -31,8 +32,9 @@ class Report:
     `token` is the copy's own (it travelled in the message) and None when it did not come back;
     then `provider_message_id` or `address` must do. `happened_at` is the provider's time, None
     when it gave none that can be used. Texts are strangers': cleaned of NUL and capped, never
-    trusted. `native` is the provider's own word for the kind, `details` what has no field (url,
-    user_agent, attempt).
+    trusted. `reply` is what a mail server said, `description` what the provider says itself.
+    `native` is the provider's own word for the kind, `details` what has no field (url, user_agent,
+    attempt, reason: the provider's own word for why).
     """
 
     kind: ReportKind
@@ -43,5 +45,11 @@ class Report:
     provider_event_id: str | None = None
     cause: Cause | None = None
     reply: str = ""
+    description: str | None = None
     native: str = ""
     details: dict = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The raw words that a person may read: the mail server's, else the provider's."""
+        return self.reply or self.description or ""

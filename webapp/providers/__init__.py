@@ -1,8 +1,22 @@
 """One file for each provider of mail relays, all of the same shape."""
 
-from webapp.providers import sandbox, sendgrid, smtp
+from webapp.providers import (
+    amazon_ses,
+    brevo,
+    mailgun,
+    mailjet,
+    postal,
+    postmark,
+    resend,
+    sandbox,
+    sendgrid,
+    smtp,
+    sparkpost,
+)
 from webapp.providers.contract import Provider
 
-BY_NAME: dict[str, Provider] = {
-    module.PROVIDER.name: module.PROVIDER for module in (smtp, sendgrid, sandbox)
-}
+_MODULES = (
+    smtp, amazon_ses, brevo, mailgun, mailjet, postal, postmark, resend, sendgrid, sparkpost,
+    sandbox,
+)  # fmt: skip
+BY_NAME: dict[str, Provider] = {module.PROVIDER.name: module.PROVIDER for module in _MODULES}

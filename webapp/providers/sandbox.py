@@ -13,7 +13,7 @@ from webapp.mail import replies
 from webapp.mail.causes import Cause
 from webapp.mail.replies import Reply
 from webapp.mail.reports import Report, ReportKind
-from webapp.providers import reading
+from webapp.providers import proving, reading
 from webapp.providers.contract import Keys, Provider, Unreadable
 
 TOKEN_HEADER = "X-Sandbox-Token"
@@ -36,10 +36,10 @@ _KINDS: dict[str, ReportKind] = {
 
 
 def is_authentic(body: bytes, headers: Mapping[str, str], keys: Keys, now: datetime) -> bool:
-    given = headers.get(SIGNATURE, "").removeprefix("v1=").encode()
-    timestamp = headers.get(TIMESTAMP, "").encode()
+    given = proving.encoded(headers.get(SIGNATURE, "").removeprefix("v1="))
+    timestamp = proving.encoded(headers.get(TIMESTAMP))
     expected = [sign(key, timestamp, body).encode() for key in keys]
-    return any([hmac.compare_digest(given, signature) for signature in expected])
+    return any([proving.is_same(given, signature) for signature in expected])
 
 
 def sign(secret: str, timestamp: bytes, body: bytes) -> str:

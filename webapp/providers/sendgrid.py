@@ -5,21 +5,17 @@ signed too. Posts come every 30 s or 768 KB, repeated up to 46 times, in no orde
 any answer but 2xx for 24 hours; so old timestamps are no reason to refuse, de-duplication is.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from webapp.mail import replies
 from webapp.mail.causes import Cause
-from webapp.mail.replies import Reply
 from webapp.mail.reports import Report, ReportKind
-from webapp.providers import reading
+from webapp.providers import proving, reading
 from webapp.providers.contract import Keys, Provider, Unreadable
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
@@ -36,6 +32,7 @@ _KINDS: dict[str, ReportKind] = {
     "spamreport": ReportKind.COMPLAINED,
     "unsubscribe": ReportKind.UNSUBSCRIBED,
     "group_unsubscribe": ReportKind.UNSUBSCRIBED,
+    "group_resubscribe": ReportKind.SUBSCRIBED,
 }
 # of a "bounce": blocked and expired say nothing of the mailbox itself
 _BOUNCE_TYPES: dict[str, ReportKind] = {
@@ -48,8 +45,11 @@ _DROP_CAUSES: list[tuple[str, Cause]] = [
     ("unsubscrib", Cause.UNSUBSCRIBED),
     ("spam report", Cause.COMPLAINED),
     ("spam content", Cause.BLOCKED_CONTENT),
+    ("over package quota", Cause.OUR_SERVER),
+    ("smtpapi", Cause.OUR_SERVER),
     ("invalid", Cause.INVALID_ADDRESS),
 ]
+_FAILED = (ReportKind.BOUNCED, ReportKind.BOUNCED_SOFT, ReportKind.DEFERRED)
 
 
 def tracking_headers(token: str) -> dict[str, str]:
@@ -58,19 +58,16 @@ def tracking_headers(token: str) -> dict[str, str]:
 
 
 def is_authentic(body: bytes, headers: Mapping[str, str], keys: Keys, now: datetime) -> bool:
-    try:
-        signature = base64.b64decode(headers.get(SIGNATURE, ""), validate=True)
-    except binascii.Error:
-        return False
-    signed = headers.get(TIMESTAMP, "").encode() + body
-    return any(_verifies(key, signature, signed) for key in keys)
+    signature = proving.unbase64(headers.get(SIGNATURE))
+    signed = proving.encoded(headers.get(TIMESTAMP)) + body
+    return any([_verifies(key, signature or b"", signed) for key in keys])
 
 
 def _verifies(key: str, signature: bytes, signed: bytes) -> bool:
+    public = proving.public_key(key)
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        return False
     try:
-        public = serialization.load_der_public_key(base64.b64decode(key))
-        if not isinstance(public, ec.EllipticCurvePublicKey):
-            return False
         public.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError):
         return False
@@ -87,48 +84,44 @@ def parse(body: bytes, headers: Mapping[str, str]) -> list[Report]:
 def _report(event: dict) -> Report:
     native = reading.text(event.get("event"), 60)
     kind = _KINDS.get(native, ReportKind.UNKNOWN)
+    reason = reading.text(event.get("type"), 60)
     if native == "bounce":
-        kind = _BOUNCE_TYPES.get(reading.text(event.get("type")), ReportKind.BOUNCED)
-    reason = reading.text(event.get("reason")) or reading.text(event.get("response"))
+        kind = _BOUNCE_TYPES.get(reason, ReportKind.BOUNCED)
+    reply = reading.lines(event.get("response")) or reading.lines(event.get("reason"))
     return Report(
         kind=kind,
-        token=reading.text(event.get("copy"), 80) or None,
+        token=reading.token(event.get("copy"), event.get("smtp-id")),
         address=reading.text(event.get("email"), 320) or None,
         happened_at=reading.moment(event.get("timestamp")),
         # "<id>.recvd-…": only what stands before the dot is in the SMTP answer
         provider_message_id=reading.text(event.get("sg_message_id"), 255).split(".")[0] or None,
         provider_event_id=reading.text(event.get("sg_event_id"), 255) or None,
-        cause=_cause(kind, event, reason),
-        reply=reason,
+        cause=_cause(kind, reason, reply),
+        reply=reply,
         native=native,
-        details=_details(event),
+        details=reading.details(
+            event,
+            {
+                "url": "url",
+                "useragent": "user_agent",
+                "attempt": "attempt",
+                "sg_machine_open": "machine",
+                "smtp-id": "message_id",
+                "type": "reason",
+            },
+        ),
     )
 
 
-def _cause(kind: ReportKind, event: dict, reason: str) -> Cause | None:
+def _cause(kind: ReportKind, reason: str, reply: str) -> Cause | None:
     if kind is ReportKind.DROPPED:
-        lowered = reason.lower()
-        return next((cause for word, cause in _DROP_CAUSES if word in lowered), Cause.SUPPRESSED)
-    if kind in (ReportKind.BOUNCED, ReportKind.BOUNCED_SOFT, ReportKind.DEFERRED):
-        if reading.text(event.get("type")) == "expired":
-            return Cause.GAVE_UP
-        code = reason[:3]
-        number = int(code) if code.isdecimal() and code.isascii() else 550
-        words = reason[4:] if code.isdecimal() else reason
-        return replies.cause_of(Reply(number, words))
-    return None
-
-
-def _details(event: dict) -> dict:
-    named = {
-        "url": "url",
-        "useragent": "user_agent",
-        "attempt": "attempt",
-        "sg_machine_open": "machine",
-    }
-    return {
-        ours: reading.text(event[theirs], 1000) for theirs, ours in named.items() if theirs in event
-    }
+        words = f"{reason} {reply}".lower()
+        return next((cause for word, cause in _DROP_CAUSES if word in words), Cause.SUPPRESSED)
+    if kind not in _FAILED:
+        return None
+    if reason == "expired":
+        return Cause.GAVE_UP
+    return reading.cause_of(reply, is_for_now=kind is ReportKind.DEFERRED)
 
 
 PROVIDER = Provider(
@@ -136,8 +129,18 @@ PROVIDER = Provider(
     title="SendGrid",
     docs="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
     host="smtp.sendgrid.net",
+    other_ports=(2525, 465),
+    username="apikey",
+    username_hint="The word apikey, for every account.",
+    password_hint="An API key with the right “Mail Send”.",
     key_label="Verification key of the Signed Event Webhook",
+    setup=(
+        "In SendGrid open Settings → Mail Settings → Event Webhooks and make a new one.",
+        "Paste the hook address as its Post URL and choose all deliverability events.",
+        "Switch Signature Verification on, save, and paste the verification key here.",
+    ),
     tracking_headers=tracking_headers,
+    message_id_in=reading.queued_as,
     is_authentic=is_authentic,
     dedupe_key=lambda body, headers: reading.digest(body),
     parse=parse,
