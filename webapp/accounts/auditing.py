@@ -11,6 +11,7 @@ WORDS = {
     "address.suppression_lifted": "lifted a suppression",
     "connection.removed": "removed a connection",
     "connection.saved": "saved a connection",
+    "database.adopted": "let a copied database send",
     "email.cancelled": "cancelled an email",
     "email.draft_deleted": "deleted a draft",
     "email.marked_as_sent": "marked copies as sent",
