@@ -37,14 +37,15 @@ def make_template(
         Source(
             subject, text, html, "Ann of Acme", "ann@acme.test", "reply@acme.test", "acme.test",
             "list.acme.test", "1:1:bulk:x",
-        )
+        ),
+        lambda token: {"X-Token": token},
     )  # fmt: skip
 
 
 def fill(made: Template, **values: object) -> bytes:
     return made.fill(
         Copy("1-abc", "bo@x.test", str(values.get("name", "")), values, DATE,
-             "https://app.test/u/1-t", {"X-Token": "1-abc"})
+             "https://app.test/u/1-t")
     ).content  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def check(draft: BulkEmail) -> Check:
     counts = audience.count(draft) if draft.form and draft.address_field_id else None
     if problems or counts is None:
         return Check(problems, counts, _unreachable(draft) if counts else [], [], 0, 0, 0, [])
-    template = freezing.compiled(freezing.freeze(draft))
+    template = freezing.compiled(freezing.freeze(draft), lambda token: {})
     failing, sizes = [], []
     for record_id, address, values in _recipients(draft):
         try:
@@ -141,5 +141,5 @@ def _unreachable(draft: BulkEmail) -> list[Trouble]:
 
 def _fill(template, address: str, values: dict) -> Message:
     return template.fill(
-        Copy("check", address, "", merging.merge_values(values), clock.now(), "https://x/u/x", {})
+        Copy("check", address, "", merging.merge_values(values), clock.now(), "https://x/u/x")
     )

@@ -7,11 +7,11 @@ import uvloop
 from sqlalchemy import exists, or_, select, update
 
 from webapp.bulk_email import preparing, sending
-from webapp.bulk_email.handing_over import Handover, Setting, pause_connection
+from webapp.bulk_email.handing_over import Handover, Setting
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.columns import database_now
-from webapp.delivery import leasing
-from webapp.delivery.models import Connection, Recipient
+from webapp.delivery import leasing, pausing
+from webapp.delivery.models import Connection
 from webapp.extensions import db
 from webapp.lib import clock, stopping
 from webapp.mail.conversation import ConnectError
@@ -50,13 +50,11 @@ async def _serve(bulk_email: BulkEmail, setting: Setting, handovers: dict[int, H
         if email_id not in handovers:
             handovers[email_id] = Handover(bulk_email, setting)
     except ConnectError as error:
-        pause_connection(connection_id, error)
+        pausing.rest(connection_id, str(error))
+        db.session.commit()
         return
     _note_turn(email_id)
-    turn_ends = time.monotonic() + TURN_SECONDS
-    while time.monotonic() < turn_ends and not stopping.is_asked():
-        if not await handovers[email_id].send_some():
-            break
+    await handovers[email_id].serve(TURN_SECONDS)
     sending.finish_if_done(email_id)
 
 
@@ -76,13 +74,7 @@ def prepare_waiting() -> bool:
 def next_email() -> BulkEmail | None:
     """The email least recently served of those that have a copy due and a Connection not resting.
     Ends the transaction."""
-    due = exists().where(
-        Recipient.bulk_email_id == BulkEmail.id,
-        Recipient.status.in_(leasing.WAITING),
-        Recipient.next_try_at <= database_now(),
-        Recipient.in_flight_at.is_(None),
-        or_(Recipient.lease_until.is_(None), Recipient.lease_until < database_now()),
-    )
+    due = exists().where(*leasing.due(BulkEmail.id))
     found = db.session.scalar(
         select(BulkEmail)
         .join(Connection, Connection.id == BulkEmail.connection_id)

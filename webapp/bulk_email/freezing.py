@@ -1,6 +1,6 @@
 """What an email says, frozen at its start: no later edit of draft, form or workspace changes it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 
 from webapp.bulk_email.models import BulkEmail
@@ -31,10 +31,10 @@ def freeze(bulk_email: BulkEmail) -> dict:
     }
 
 
-def compiled(frozen: Mapping) -> template.Template:
-    """The frozen template, ready to be filled."""
+def compiled(frozen: Mapping, tracking: Callable[[str], Mapping[str, str]]) -> template.Template:
+    """The frozen template, ready to be filled; `tracking` is its provider's tracking_headers."""
     names = template.Source.__dataclass_fields__
-    return template.Template(template.Source(**{name: frozen[name] for name in names}))
+    return template.Template(template.Source(**{name: frozen[name] for name in names}), tracking)
 
 
 def footer(bulk_email: BulkEmail) -> str:

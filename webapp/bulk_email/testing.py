@@ -33,9 +33,9 @@ def filled(bulk_email: BulkEmail, record: Record | None, to: str, setting: Setti
     """The mail of `record` as it would go out, addressed to `to`, its unsubscribe link dead."""
     frozen = freezing.freeze(bulk_email)
     values = merging.merge_values(record.values if record else {})
-    provider = setting.providers[bulk_email.connection.provider]
+    tracking = setting.providers[bulk_email.connection.provider].tracking_headers
     token = tokens.test_token(setting.token_key, secrets.randbits(62) or 1)
-    return freezing.compiled(frozen).fill(
+    return freezing.compiled(frozen, tracking).fill(
         Copy(
             token=token,
             address=to,
@@ -43,7 +43,6 @@ def filled(bulk_email: BulkEmail, record: Record | None, to: str, setting: Setti
             values=values,
             date=clock.now(),
             unsubscribe_url=f"{setting.base_url}/u/test",
-            extra_headers=provider.tracking_headers(token),
         )
     )
 

@@ -94,12 +94,6 @@ class Recipient(db.Model):
             sqlite_where=text("status <= 1"),
             postgresql_where=text("status <= 1"),
         ),
-        Index(
-            "ix_recipients_leased",
-            "lease_until",
-            sqlite_where=text("lease_until IS NOT NULL"),
-            postgresql_where=text("lease_until IS NOT NULL"),
-        ),
         CheckConstraint("fence >= 0", name="fence"),
     )
 
@@ -126,9 +120,7 @@ class Recipient(db.Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
-    fence: Mapped[int] = mapped_column(default=0)
-    lease_owner: Mapped[str | None] = mapped_column(String(64))
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fence: Mapped[int] = mapped_column(BigId, default=0)  # the Flight that took it last
     in_flight_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     first_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the mail's Date, kept
     attempt_count: Mapped[int] = mapped_column(SmallInteger, default=0)
@@ -148,6 +140,20 @@ class Recipient(db.Model):
     connection: Mapped[Connection | None] = relationship()
 
 
+class Flight(db.Model):
+    """Copies that one worker has on the wire together, until its lease ends. Its id is their
+    fence: it is never used again, and what is said under an older one changes nothing."""
+
+    __tablename__ = "flights"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    bulk_email_id: Mapped[int] = mapped_column(ForeignKey("bulk_emails.id", ondelete="CASCADE"))
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    lease_until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    recipient_ids: Mapped[list] = mapped_column(Json)
+
+
 class Attempt(db.Model):
     """One try of ours to hand a copy over, with what was answered. Inserted with its outcome."""
 
@@ -157,7 +163,7 @@ class Attempt(db.Model):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id", ondelete="CASCADE"))
     generation: Mapped[int] = mapped_column(SmallInteger, default=0)
-    fence: Mapped[int]
+    fence: Mapped[int] = mapped_column(BigId)
     is_fence_valid: Mapped[bool] = mapped_column(default=True)
     phase: Mapped[str] = mapped_column(String(12))
     code: Mapped[int | None] = mapped_column(SmallInteger)  # SMTP reply code, RFC 5321 4.2

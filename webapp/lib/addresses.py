@@ -44,5 +44,12 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower()
 
 
+def on_the_wire(address: str, key: str | None) -> str:
+    """`address` as a mail server wants it: its domain an A-label (RFC 5890), as in its `key`."""
+    if address.isascii() or key is None:
+        return address
+    return f"{address.rpartition('@')[0]}@{key.rpartition('@')[2]}"
+
+
 def _visible(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)[:320]

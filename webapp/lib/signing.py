@@ -1,4 +1,4 @@
-"""Tokens that cannot be guessed: a row's id and an HMAC over it, so no token needs storing.
+"""Tokens that cannot be guessed: a row's id and a MAC over it, so no token needs storing.
 
 A token is lower-case (mail relays fold the case of a local part), safe in a local part, a header
 and a URL, and of one kind: a token for unsubscribing opens no other door.
@@ -42,8 +42,10 @@ def derive_key(secret: str, purpose: str) -> bytes:
 
 
 def _mac(key: bytes, kind: str, row_id: int) -> str:
-    digest = hmac.digest(key, f"{kind}:{row_id}".encode(), hashlib.sha256)
-    return base64.b32encode(digest[:_MAC_BYTES]).decode().lower()
+    """Keyed BLAKE2b (RFC 7693 2.9): a tenth of HMAC's cost, and it is paid for every copy."""
+    text = f"{kind}:{row_id}".encode()
+    digest = hashlib.blake2b(text, key=key, digest_size=_MAC_BYTES).digest()
+    return base64.b32encode(digest).decode().lower()
 
 
 def _number(value: int) -> str:

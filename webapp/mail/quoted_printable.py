@@ -4,18 +4,27 @@ A value always begins and ends its own line by soft breaks, so its length is fre
 first column is written =2E: the result never needs dot-stuffing (RFC 5321 4.5.2).
 """
 
+import re
+
+SOFT_BREAK = b"=\r\n"
 _PLAIN = frozenset(range(33, 127)) - {ord("=")}
 _OCTETS = [bytes([octet]) if octet in _PLAIN else b"=%02X" % octet for octet in range(256)]
 _WIDTH = 75
+# one short line of ASCII that means itself: no "=", no dot in front, no space at an end
+_AS_IT_IS = re.compile(rb"[!-\-/-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?").fullmatch
 
 
 def encode(data: bytes) -> bytes:
     """`data` encoded from the first column on; line breaks of any kind become CRLF."""
+    if _AS_IT_IS(data):
+        return data
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return b"\r\n".join(_line(line) for line in data.split(b"\n"))
 
 
 def _line(line: bytes) -> bytes:
+    if _AS_IT_IS(line):
+        return line
     done: list[bytes] = []
     current: list[bytes] = []
     column = 0
@@ -33,18 +42,3 @@ def _line(line: bytes) -> bytes:
         column += len(text)
     done.append(b"".join(current))
     return b"\r\n".join(done)
-
-
-def join(parts: list[tuple[bool, bytes]]) -> bytes:
-    """Encoded parts joined to one body; (True, …) marks a value that stands on its own lines."""
-    out = b""
-    for position, (is_value, encoded) in enumerate(parts):
-        if position and (is_value or parts[position - 1][0]):
-            out += soft_break(out)
-        out += encoded
-    return out
-
-
-def soft_break(before: bytes) -> bytes:
-    """What puts the next octet in the first column without a line break of the text."""
-    return b"" if not before or before.endswith(b"\n") else b"=\r\n"

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from webapp.mail.causes import Cause
 
@@ -144,17 +145,26 @@ def read_reply(lines: list[bytes]) -> Reply | None:
 
     Multi-line texts are joined by a space, NUL and controls replaced, the whole capped.
     """
-    try:
-        code = int(lines[-1][:3])
-    except (ValueError, IndexError):
+    if len(lines) == 1:
+        return _read_line(lines[0])
+    last = _read_line(lines[-1])
+    if last is None:
         return None
-    if not 200 <= code <= 599:
+    text = " ".join([line[4:].decode("utf-8", "replace").strip() for line in lines])
+    return Reply(last.code, clean_text(text))
+
+
+@lru_cache(maxsize=256)  # a server says "250 Ok" again and again
+def _read_line(line: bytes) -> Reply | None:
+    code = line[:3]
+    if not code.isdigit() or not 200 <= int(code) <= 599:
         return None
-    text = " ".join(line[4:].decode("utf-8", "replace").strip() for line in lines)
-    return Reply(code, clean_text(text))
+    return Reply(int(code), clean_text(line[4:].decode("utf-8", "replace").strip()))
 
 
 def clean_text(text: str, limit: int = MAX_REPLY) -> str:
     """A stranger's text, fit to be stored and shown: no controls, no surrogates, not too long."""
+    if text.isprintable():
+        return text[:limit]
     text = text[: limit * 2].encode("utf-8", "replace").decode("utf-8", "replace")
     return "".join(character if character.isprintable() else " " for character in text)[:limit]

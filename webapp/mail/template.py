@@ -1,19 +1,22 @@
 """A mail compiled once for an email and filled for every copy.
 
 Static parts are encoded at compilation; per copy only the values are escaped and encoded for
-where they stand (header, text, HTML), and everything is joined. Texts with logic go through
-Liquid for each copy instead; both ways give the same mail.
+where they stand (header, text, HTML), and everything is joined by one formatting of bytes. Texts
+with logic go through Liquid for each copy instead; both ways give the same mail.
 """
 
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from webapp.mail import headers, markup, merging, quoted_printable
 
 BOUNDARY = "=_email-tracker-part"
+_TOKEN = "zq-token-qz"  # stands for the copy's token while headers are compiled
+_MOST_KEPT = 5_000  # encoded values of one slot
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,10 @@ class Source:
     feedback_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Copy:
-    """One person's values. `date` is that of the first try, kept for all later ones."""
+    """One person's values. `date` is that of the first try, kept for all later ones; `address` is
+    as it goes on the wire, its domain an A-label."""
 
     token: str
     address: str
@@ -41,79 +45,69 @@ class Copy:
     values: Mapping[str, object]
     date: datetime
     unsubscribe_url: str
-    extra_headers: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
-    """Ready for the wire: an octet string with CRLF only, no dot-stuffing needed."""
+    """Ready for the wire: an octet string with CRLF only, no dot-stuffing needed.
+
+    `sender` is the return path, `envelope_id` what a notice of a DSN server names (RFC 3461);
+    empty: no notices are asked for.
+    """
 
     sender: str
     address: str
     content: bytes
+    envelope_id: str = ""
 
     @property
     def needs_smtputf8(self) -> bool:
         return not self.address.isascii()
 
 
-Piece = bytes | Callable[[Mapping[str, object]], bytes]
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """What the pieces of one copy are made of."""
+
+    copy: Copy
+    values: Mapping[str, object]
+
+
+_Filler = Callable[[_Filling], bytes]
+_Piece = bytes | _Filler
 
 
 class Template:
-    """`Template(source).fill(copy)`; raises merging.MergeError where a copy cannot be merged."""
+    """`Template(source).fill(copy)`; raises merging.MergeError or headers.HeaderError where a copy
+    cannot be merged. `tracking(token)` gives the headers by which a provider names the copy."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._subject = _renderer(source.subject, escaped=False)
-        self._text = _body(source.text, escaped=False)
-        self._html = _body(source.html, escaped=True)
+    def __init__(
+        self, source: Source, tracking: Callable[[str], Mapping[str, str]] = lambda token: {}
+    ) -> None:
+        self._from_address = source.from_address
+        fields = _header_fields(source, tracking)
+        self._header_count = len(fields)
+        self._header, self._header_fillers = _compiled(
+            [piece for field in fields for piece in (b"\r\n", *field)][1:]
+        )
+        self._body, self._body_fillers = _compiled(
+            [
+                b"\r\n\r\n--" + BOUNDARY.encode() + _part_head("text/plain"),
+                *_body(source.text, escaped=False),
+                b"\r\n--" + BOUNDARY.encode() + _part_head("text/html"),
+                *_body(source.html, escaped=True),
+                b"\r\n--" + BOUNDARY.encode() + b"--\r\n",
+            ]
+        )
 
     def fill(self, copy: Copy) -> Message:
         """The finished mail of one copy."""
         values = {**copy.values, "unsubscribe_url": copy.unsubscribe_url}
-        block = self._header_block(copy, self._subject(values))
-        content = b"".join(
-            (
-                block,
-                b"\r\n\r\n--" + BOUNDARY.encode() + _part_head("text/plain"),
-                self._text(values),
-                b"\r\n--" + BOUNDARY.encode() + _part_head("text/html"),
-                self._html(values),
-                b"\r\n--" + BOUNDARY.encode() + b"--\r\n",
-            )
-        )
-        return Message(self._source.from_address, copy.address, content)
-
-    def _header_block(self, copy: Copy, subject: str) -> bytes:
-        source = self._source
-        fields: list[tuple[str, bytes]] = [
-            ("From", headers.encode_mailbox(source.from_name, source.from_address)),
-            ("To", headers.encode_mailbox(copy.name, copy.address)),
-            ("Subject", headers.encode(subject)),
-            ("Date", format_datetime(copy.date).encode()),
-            ("Message-ID", f"<{copy.token}@{source.message_id_domain}>".encode()),
-        ]
-        if source.reply_to:
-            fields.append(("Reply-To", headers.encode_mailbox("", source.reply_to)))
-        if copy.unsubscribe_url:
-            # RFC 2369 and RFC 8058: one click, no page, no login
-            fields += [
-                ("List-Unsubscribe", f"<{copy.unsubscribe_url}>".encode()),
-                ("List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
-            ]
-        fields += [
-            ("List-Id", f"<{source.list_id}>".encode()),
-            ("Feedback-ID", headers.encode(source.feedback_id)),
-        ]
-        fields += [(name, headers.encode(value)) for name, value in copy.extra_headers.items()]
-        fields += [
-            ("MIME-Version", b"1.0"),
-            ("Content-Type", f'multipart/alternative; boundary="{BOUNDARY}"'.encode()),
-        ]
-        block = b"\r\n".join(name.encode() + b": " + value for name, value in fields)
-        headers.assert_intended(block, [name for name, _ in fields])
-        return block
+        filling = _Filling(copy, values)
+        block = self._header % {name: made(filling) for name, made in self._header_fillers}
+        headers.assert_intended(block, self._header_count)
+        body = self._body % {name: made(filling) for name, made in self._body_fillers}
+        return Message(self._from_address, copy.address, block + body)
 
 
 def compose(subject: str, body: str, footer_html: str) -> tuple[str, str, str]:
@@ -123,11 +117,102 @@ def compose(subject: str, body: str, footer_html: str) -> tuple[str, str, str]:
     return subject, text, markup.wrap_html(rendered, footer_html)
 
 
+# ---- headers
+
+
+def _header_fields(
+    source: Source, tracking: Callable[[str], Mapping[str, str]]
+) -> list[list[_Piece]]:
+    """The header as fields, each a list of pieces without the line break between fields."""
+    subject = _renderer(source.subject, escaped=False)
+    fields: list[list[_Piece]] = [
+        [b"From: " + headers.encode_mailbox(source.from_name, source.from_address)],
+        [b"To: ", lambda filling: headers.encode_mailbox(filling.copy.name, filling.copy.address)],
+        [b"Subject: ", lambda filling: headers.encode(subject(filling.values))],
+        [b"Date: ", lambda filling: _date(filling.copy.date)],
+        [b"Message-ID: <", _token, b"@" + source.message_id_domain.encode() + b">"],
+    ]
+    if source.reply_to:
+        fields.append([b"Reply-To: " + headers.encode_mailbox("", source.reply_to)])
+    fields += [
+        # RFC 2369 and RFC 8058: one click, no page, no login
+        [b"List-Unsubscribe: <", _unsubscribe_url, b">"],
+        [b"List-Unsubscribe-Post: List-Unsubscribe=One-Click"],
+        [f"List-Id: <{source.list_id}>".encode()],
+        [b"Feedback-ID: " + headers.encode(source.feedback_id)],
+    ]
+    for name, value in tracking(_TOKEN).items():
+        before, *after = headers.encode(value).split(_TOKEN.encode())
+        pieces: list[_Piece] = [name.encode() + b": " + before]
+        for static in after:
+            pieces += [_token, static]
+        fields.append(pieces)
+    fields.append([b"MIME-Version: 1.0"])
+    fields.append([f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"'.encode()])
+    return fields
+
+
+def _token(filling: _Filling) -> bytes:
+    return filling.copy.token.encode("ascii")
+
+
+def _unsubscribe_url(filling: _Filling) -> bytes:
+    return filling.copy.unsubscribe_url.encode("ascii")
+
+
+@lru_cache(maxsize=16)
+def _date(date: datetime) -> bytes:
+    return format_datetime(date).encode()
+
+
 def _part_head(kind: str) -> bytes:
     return (
         f"\r\nContent-Type: {kind}; charset=utf-8\r\n"
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     ).encode()
+
+
+# ---- bodies
+
+
+def _body(source: str, *, escaped: bool) -> list[_Piece]:
+    """Quoted-printable pieces. A value stands between soft breaks, on lines of its own."""
+    parts = merging.split(source)
+    if parts is None:
+        render = _renderer(source, escaped=escaped)
+        return [lambda filling: quoted_printable.encode(_wire(render(filling.values)))]
+
+    pieces: list[_Piece] = []
+    for position, part in enumerate(parts):
+        is_last = position == len(parts) - 1
+        if isinstance(part, merging.Slot):
+            pieces.append(_Encoded(part, escaped))
+            pieces += [] if is_last else [quoted_printable.SOFT_BREAK]
+        elif part:
+            static = quoted_printable.encode(_wire(part))
+            is_open = not is_last and not static.endswith(b"\n")
+            pieces.append(static + (quoted_printable.SOFT_BREAK if is_open else b""))
+    return pieces
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """The value of a slot, encoded for a body. Values repeat (names, cities), so they are kept."""
+
+    slot: merging.Slot
+    escaped: bool
+    kept: dict[str, bytes] = field(default_factory=dict, compare=False)
+
+    def __call__(self, filling: _Filling) -> bytes:
+        text = _text(self.slot, filling.values)
+        if text is self.slot.fallback:
+            return quoted_printable.encode(_wire(text))
+        encoded = self.kept.get(text)
+        if encoded is None:
+            encoded = quoted_printable.encode(_wire(_escape(text) if self.escaped else text))
+            if len(self.kept) < _MOST_KEPT and len(text) < 200:
+                self.kept[text] = encoded
+        return encoded
 
 
 def _renderer(source: str, *, escaped: bool) -> Callable[[Mapping[str, object]], str]:
@@ -137,47 +222,46 @@ def _renderer(source: str, *, escaped: bool) -> Callable[[Mapping[str, object]],
         merging.parse(source, escaped)
         return lambda values: merging.render(source, values, escaped=escaped)
     return lambda values: "".join(
-        part if isinstance(part, str) else _value(part, values, escaped) for part in parts
+        [part if isinstance(part, str) else _shown(part, values, escaped) for part in parts]
     )
 
 
-def _value(slot: merging.Slot, values: Mapping[str, object], escaped: bool) -> str:
+def _shown(slot: merging.Slot, values: Mapping[str, object], escaped: bool) -> str:
+    text = _text(slot, values)
+    return _escape(text) if escaped and text is not slot.fallback else text
+
+
+def _text(slot: merging.Slot, values: Mapping[str, object]) -> str:
+    """The value as text, or the slot's own fall-back (the very same object)."""
     value = values.get(slot.field)
     if value is None or value == "":
         if slot.fallback is None:
             raise merging.MergeError(f"The field {slot.field} is empty and has no fall-back.")
         return slot.fallback
-    text = str(value)
-    return (
-        html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") if escaped else text
-    )
+    return value if type(value) is str else str(value)
 
 
-def _body(source: str, *, escaped: bool) -> Callable[[Mapping[str, object]], bytes]:
-    """A function from values to the quoted-printable body."""
-    parts = merging.split(source)
-    if parts is None:
-        render = _renderer(source, escaped=escaped)
-        return lambda values: quoted_printable.encode(_wire(render(values)))
-
-    encoded = [
-        part if isinstance(part, merging.Slot) else quoted_printable.encode(_wire(part))
-        for part in parts
-        if part != ""
-    ]
-
-    def fill(values: Mapping[str, object]) -> bytes:
-        return quoted_printable.join(
-            [
-                (True, quoted_printable.encode(_wire(_value(part, values, escaped))))
-                if isinstance(part, merging.Slot)
-                else (False, part)
-                for part in encoded
-            ]
-        )
-
-    return fill
+def _escape(text: str) -> str:
+    """As Liquid does it (markupsafe), so that both ways give the same mail."""
+    return html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
 
 
 def _wire(text: str) -> bytes:
     return text.encode("utf-8", "replace")
+
+
+# ---- one formatting of bytes
+
+
+def _compiled(pieces: list[_Piece]) -> tuple[bytes, list[tuple[bytes, _Filler]]]:
+    """A format with a named place for every piece that depends on the copy, and these by name;
+    what stands in several places is made once."""
+    names: dict[_Filler, bytes] = {}
+    form = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            form.append(piece.replace(b"%", b"%%"))
+        else:
+            name = names.setdefault(piece, b"%d" % len(names))
+            form.append(b"%%(%b)b" % name)
+    return b"".join(form), [(name, piece) for piece, name in names.items()]

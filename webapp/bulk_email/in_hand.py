@@ -1,0 +1,133 @@
+"""The copies that a worker has in hand: taken and on the wire, and what became of them until it is
+stored. Each exchange with the database is one transaction: outcomes in, the next copies out."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
+
+from webapp.delivery import leasing
+from webapp.extensions import db
+
+log = structlog.get_logger()
+
+DATABASE_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A copy in flight, from the commit that says so to the one that says what became of it."""
+
+    row: Row
+    fence: int
+    date: datetime
+    began_at: datetime | None = None
+
+
+@dataclass
+class Hand:
+    """At most `most` copies of one email. `also(outcomes)` joins each transaction that stores."""
+
+    bulk_email_id: int
+    owner: str
+    lease_seconds: float
+    most: int
+    may_send: object
+    also: Callable[[Sequence[leasing.Outcome]], None]
+    supply: deque[Held] = field(default_factory=deque)
+    on_wire: int = 0
+    outcomes: list[leasing.Outcome] = field(default_factory=list)
+    returned: list[Held] = field(default_factory=list)
+    _flights: Counter = field(default_factory=Counter)  # fence: copies not stored yet
+    _cursor: leasing.Cursor | None = None
+    _renewed_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.supply or self.on_wire or self.outcomes or self.returned)
+
+    @property
+    def room(self) -> int:
+        """How many more copies may be taken: none before half of the hand is free."""
+        room = self.most - len(self.supply) - self.on_wire
+        return room if room * 2 >= self.most else 0
+
+    def put_back(self) -> None:
+        """What is not on the wire is to be as if never taken."""
+        self.returned += self.supply
+        self.supply.clear()
+
+    async def exchange(self, room: int) -> int:
+        """Store what is known and take up to `room` copies; how many were taken. Commits.
+
+        A database that is away is waited for, up to a minute; what is on the wire goes on
+        meanwhile. Raises DBAPIError after that: the sweeper shows what is in doubt.
+        """
+        outcomes, self.outcomes = self.outcomes, []
+        returned, self.returned = self.returned, []
+        if not (outcomes or returned or room or self._is_renewal_due()):
+            return 0
+        end, pause = time.monotonic() + DATABASE_PATIENCE_SECONDS, 0.1
+        while True:
+            try:
+                taken = await asyncio.to_thread(self._commit, outcomes, returned, room)
+                break
+            except DBAPIError as error:
+                log.warning("outcomes_wait", copies=len(outcomes), error=str(error.orig))
+                if time.monotonic() > end:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+        self.supply.extend(
+            [Held(row, taken.fence, row.first_tried_at or taken.at) for row in taken.rows]
+        )
+        return len(taken.rows)
+
+    def _commit(
+        self, outcomes: Sequence[leasing.Outcome], returned: Sequence[Held], room: int
+    ) -> leasing.Taken:
+        """One transaction, in a thread of its own: the wire never waits for the disk."""
+        flights = self._flights.copy()
+        flights.subtract([*(said.fence for said in outcomes), *(held.fence for held in returned)])
+        try:
+            leasing.record_outcomes(outcomes)
+            leasing.take_back([(held.row.id, held.fence) for held in returned])
+            self.also(outcomes)
+            taken = self._take(room)
+            flights[taken.fence] += len(taken.rows)
+            leasing.land([fence for fence, left in flights.items() if fence and not left])
+            is_renewed = self._is_renewal_due()
+            if is_renewed:
+                leasing.renew(self.owner, self.lease_seconds)
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+        self._flights = +flights
+        self._cursor = taken.cursor
+        if is_renewed:
+            self._renewed_at = time.monotonic()
+        return taken
+
+    def _take(self, room: int) -> leasing.Taken:
+        if not room:
+            return leasing.Taken(0, [], cursor=self._cursor)
+        return leasing.take(
+            self.bulk_email_id,
+            owner=self.owner,
+            count=room,
+            seconds=self.lease_seconds,
+            may_send=self.may_send,
+            after=self._cursor,
+        )
+
+    def _is_renewal_due(self) -> bool:
+        return bool(self._flights) and (
+            time.monotonic() - self._renewed_at > self.lease_seconds / 8
+        )

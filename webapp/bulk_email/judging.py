@@ -1,0 +1,78 @@
+"""What a try's result means for its copy: sent, refused, tried again later, or nobody can tell."""
+
+import random
+from datetime import datetime, timedelta
+
+from webapp.bulk_email.in_hand import Held
+from webapp.delivery.leasing import Outcome
+from webapp.delivery.statuses import Status
+from webapp.lib import clock
+from webapp.mail import replies
+from webapp.mail.causes import Cause
+from webapp.mail.transactions import Phase, Result
+
+FIRST_BACK_OFF = timedelta(minutes=1)
+LONGEST_BACK_OFF = timedelta(hours=2)
+IN_DOUBT = "The line broke after the mail was handed over, before the answer."
+NOT_HANDED_OVER = "The line broke before the mail was handed over."
+
+
+def judge(held: Held, result: Result, deadline: datetime | None) -> Outcome:
+    """The outcome of one try. What was refused for now is tried again until `deadline`."""
+    reply = result.reply
+    if reply is None:
+        if result.is_ambiguous:
+            return outcome(held, result, IN_DOUBT, Status.UNCONFIRMED, Cause.UNKNOWN)
+        return _later(held, result, NOT_HANDED_OVER, Cause.UNREACHABLE, deadline)
+
+    text = str(reply)
+    verdict = replies.judge(reply, at_recipient=result.phase is not Phase.MAIL)
+    if verdict.outcome is replies.Outcome.ACCEPTED:
+        return outcome(held, result, text, Status.SENT, None)
+    if verdict.outcome is replies.Outcome.REFUSED_FOR_NOW:
+        return _later(held, result, text, verdict.cause, deadline)
+    is_ours = verdict.outcome is replies.Outcome.DENIED
+    status = Status.FAILED if is_ours else Status.BOUNCED
+    return outcome(held, result, text, status, verdict.cause)
+
+
+def merge_failed(held: Held, why: str) -> Outcome:
+    """The mail could not even be made."""
+    return outcome(held, Result(Phase.CONNECT, None), why, Status.FAILED, Cause.MERGE_FAILED)
+
+
+def outcome(
+    held: Held,
+    result: Result,
+    text: str,
+    status: Status,
+    cause: Cause | None,
+    again: datetime | None = None,
+) -> Outcome:
+    now = clock.now()
+    return Outcome(
+        recipient_id=held.row.id,
+        address=held.row.address,
+        fence=held.fence,
+        generation=held.row.generation,
+        phase=result.phase,
+        code=result.reply.code if result.reply else None,
+        reply=text,
+        status=status,
+        cause=cause,
+        began_at=held.began_at or now,
+        ended_at=now,
+        next_try_at=again,
+    )
+
+
+def _later(
+    held: Held, result: Result, text: str, cause: Cause | None, deadline: datetime | None
+) -> Outcome:
+    """Try again 1, 2, 4 … minutes later, until the sender's deadline; then it is settled."""
+    wait = min(FIRST_BACK_OFF * 2**held.row.attempt_count, LONGEST_BACK_OFF)
+    again = clock.now() + wait * random.uniform(0.9, 1.2)
+    if deadline and again > deadline:
+        status = Status.FAILED if cause is Cause.OUR_SERVER else Status.BOUNCED_SOFT
+        return outcome(held, result, text, status, cause)
+    return outcome(held, result, text, Status.RETRYING, cause, again)
