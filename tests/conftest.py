@@ -4,6 +4,7 @@ TEST_DATABASE_URL moves every database test to PostgreSQL (a database of its own
 TEST_REDIS_URL names a running server; otherwise one is started on a socket for the test run.
 """
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -35,11 +36,11 @@ def redis_url(worker_id: str) -> str:
         stdout=subprocess.DEVNULL,
     )
     client = redis.Redis(unix_socket_path=path)
-    for _ in range(100):
-        if Path(path).exists():
-            break
+    for _ in range(600):
+        with contextlib.suppress(redis.ConnectionError):
+            if client.ping():
+                break
         time.sleep(0.05)
-    client.ping()
     client.close()
     yield f"unix://{path}"
     server.terminate()
