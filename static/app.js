@@ -100,13 +100,19 @@ document.addEventListener("htmx:error", (event) => {
 openDialogs(document);
 stampUpdates(document);
 
-// a merge field goes where the cursor is
+// a merge field goes where the cursor was last, in subject or text, with its fall-back
+let written = "body";
+document.addEventListener("focusin", (event) => {
+  if (["subject", "body"].includes(event.target.id)) written = event.target.id;
+});
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-insert]");
   if (!button) return;
-  const body = document.getElementById("body");
-  body.setRangeText(button.dataset.insert, body.selectionStart, body.selectionEnd, "end");
-  body.dispatchEvent(new Event("input", { bubbles: true }));
+  const place = document.getElementById(written) ?? document.getElementById("body");
+  const fallback = document.getElementById("fallback").value.replace(/["{}%]/g, "").trim();
+  const tag = `{{ ${button.dataset.insert}${fallback ? ` | default: "${fallback}"` : ""} }}`;
+  place.setRangeText(tag, place.selectionStart, place.selectionEnd, "end");
+  place.dispatchEvent(new Event("input", { bubbles: true }));
   button.closest("details").open = false;
-  body.focus();
+  place.focus();
 });

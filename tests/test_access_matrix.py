@@ -43,6 +43,8 @@ NEEDS: dict[str, object] = {
     "bulk_email.control": EDITOR, "bulk_email.change_deadline": EDITOR, "bulk_email.new": EDITOR,
     "bulk_email.compose": EDITOR, "bulk_email.check": EDITOR, "bulk_email.preview": EDITOR,
     "bulk_email.preview_frame": EDITOR, "bulk_email.test": EDITOR, "bulk_email.send": EDITOR,
+    "bulk_email.reschedule": EDITOR, "bulk_email.doubtful": VIEWER,
+    "bulk_email.decide_doubtful": EDITOR, "bulk_email.adopt": ADMIN,
     "bulk_email.duplicate": EDITOR, "bulk_email.delete": EDITOR,
     "bulk_email.connections": ADMIN, "bulk_email.connection": ADMIN,
     "bulk_email.test_connection": ADMIN, "bulk_email.remove_connection": ADMIN,

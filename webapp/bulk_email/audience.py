@@ -157,6 +157,14 @@ def _as_text(column, key: str):
     return func.json_extract(column, f'$."{key}"')
 
 
+WITHHELD: Mapping[str, str] = {
+    Cause.DUPLICATE: "the same address stands in an earlier record",
+    Cause.SUPPRESSED: "the address is on the list of suppressions",
+    Cause.UNSUBSCRIBED: "the person has unsubscribed",
+    Cause.COMPLAINED: "the person complained about an earlier email",
+}
+
+
 def describe(counts: Counts) -> Mapping[str, int]:
     """The counts that are not zero, in the order they are told."""
     named = {

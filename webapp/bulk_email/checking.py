@@ -1,6 +1,6 @@
 """Pre-flight on the real records: who will not get it and why, before anything is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -35,7 +35,7 @@ class Check:
 
     problems: dict[str, str]
     counts: Counts | None
-    unreachable: list[Trouble]
+    unreachable: list[Trouble]  # the first of them; `counts` tells how many there are
     failing: list[Trouble]
     failing_count: int
     checked: int
@@ -54,7 +54,7 @@ class Check:
 def check(draft: BulkEmail) -> Check:
     """Look at everything that can be known before sending."""
     problems = composing.problems(draft)
-    counts = audience.count(draft) if draft.form and draft.address_field_id else None
+    counts = count(draft, problems)
     if problems or counts is None:
         return Check(problems, counts, _unreachable(draft) if counts else [], [], 0, 0, 0, [])
     template = freezing.compiled(freezing.freeze(draft), lambda token: {})
@@ -78,14 +78,42 @@ def check(draft: BulkEmail) -> Check:
     )
 
 
-def preview(draft: BulkEmail, record: Record) -> tuple[str, str, str]:
-    """(subject, text, HTML) as `record` would get them. Raises MergeError."""
+def count(draft: BulkEmail, problems: Mapping[str, str]) -> Counts | None:
+    """Who would get it; None while that cannot be said."""
+    if {"form_id", "address_field_id", "filter"} & set(problems):
+        return None
+    composing.renew_filter(draft)
+    return audience.count(draft)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The email as one record would get it; `withheld` says why it would not."""
+
+    name: str
+    address: str
+    withheld: str
+    subject: str
+    text: str
+    html: str
+
+
+def preview(draft: BulkEmail, record: Record) -> Preview:
+    """The email as `record` would get it. Raises MergeError."""
     frozen = freezing.freeze(draft)
     values = merging.merge_values(record.values) | {"unsubscribe_url": "#"}
-    return (
-        merging.render(frozen["subject"], values),
-        merging.render(frozen["text"], values),
-        merging.render(frozen["html"], values, escaped=True),
+    rows = audience.judged(draft).subquery()
+    row = db.session.execute(
+        select(rows.c.address, rows.c.cause, rows.c.reason).where(rows.c.record_id == record.id)
+    ).first()
+    names = [str(record.values.get(key) or "") for key in frozen["name_fields"]]
+    return Preview(
+        name=" ".join(filter(None, names)),
+        address=row.address if row else "",
+        withheld=(row.reason or row.cause or "") if row else "It is not selected.",
+        subject=merging.render(frozen["subject"], values),
+        text=merging.render(frozen["text"], values),
+        html=merging.render(frozen["html"], values, escaped=True),
     )
 
 
@@ -109,8 +137,6 @@ def neighbours(draft: BulkEmail, record_id: int) -> tuple[int | None, int | None
 
 def first_record(draft: BulkEmail) -> Record | None:
     """Somebody the email would reach, else anybody selected."""
-    if draft.form is None:
-        return None
     rows = audience.judged(draft).subquery()
     found = db.session.scalar(
         select(rows.c.record_id).order_by(rows.c.status, rows.c.record_id).limit(1)

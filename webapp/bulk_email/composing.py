@@ -1,5 +1,6 @@
 """A draft: what was typed is kept as it is, and what is wrong with it is said at its field."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from webapp.lib import addresses, clock
 from webapp.mail import merging
 
 MAX_SUBJECT = 900
-MAX_BODY = 200_000
+MAX_BODY = 100_000
+MAX_KEPT = 1_000_000  # of a subject or text that is too long, so that it can be shortened
 
 
 @dataclass(frozen=True)
@@ -76,18 +78,34 @@ def save(draft: BulkEmail, typed: DraftInput) -> dict[str, str]:
     field_ids = {field.id for field in email_fields(form)}
     chosen = typed.address_field_id if typed.address_field_id in field_ids else None
     draft.address_field_id = chosen or _address_field(form)
-    draft.filter = {} if is_other_form else _filter(form, typed)
+    draft.filter = {} if is_other_form else _filter(form, typed.view_id, typed.condition)
     draft.one_per = OnePer(typed.one_per) if typed.one_per in list(OnePer) else OnePer.ADDRESS
     connection = _own(Connection, typed.connection_id, draft.workspace_id)
     draft.connection_id = connection.id if connection else draft.connection_id
-    draft.subject = typed.subject[: MAX_SUBJECT * 2]
-    draft.body = typed.body[: MAX_BODY * 2]
-    draft.from_name = typed.from_name[:120]
-    draft.from_address = typed.from_address.strip()[:254]
-    draft.reply_to = typed.reply_to.strip()[:254]
+    draft.subject = _storable(typed.subject)[:MAX_KEPT]
+    draft.body = _storable(typed.body)[:MAX_KEPT]
+    draft.from_name = _storable(typed.from_name)[:120]
+    draft.from_address = _storable(typed.from_address).strip()[:254]
+    draft.reply_to = _storable(typed.reply_to).strip()[:254]
     draft.changed_at = clock.now()
     db.session.commit()
-    return problems(draft)
+    return problems(draft) | _cut(typed)
+
+
+def _storable(text: str) -> str:
+    """NUL has no place in a text of PostgreSQL."""
+    return text.replace("\0", "")
+
+
+def _cut(typed: DraftInput) -> dict[str, str]:
+    """What was too long for its column."""
+    found = {}
+    if len(typed.from_name) > 120:
+        found["from_name"] = "The name has at most 120 characters; the rest is cut off."
+    for name in ("from_address", "reply_to"):
+        if len(getattr(typed, name).strip()) > 254:
+            found[name] = "No address is longer than 254 characters."
+    return found
 
 
 def problems(draft: BulkEmail) -> dict[str, str]:
@@ -97,28 +115,56 @@ def problems(draft: BulkEmail) -> dict[str, str]:
         found["form_id"] = "Choose the form whose records get the email."
     elif draft.address_field_id is None:
         found["address_field_id"] = "This form has no field of the kind “Email address”."
+    elif problem := _problem_of_filter(draft):
+        found["filter"] = problem
     if draft.connection is None or draft.connection.removed_at:
         found["connection_id"] = "There is no connection to a mail server. An admin can add one."
     if problem := addresses.check(draft.from_address).problem:
         found["from_address"] = f"From: {problem}"
     if draft.reply_to and (problem := addresses.check(draft.reply_to).problem):
         found["reply_to"] = f"Reply to: {problem}"
-    found |= _problems_of_text(draft)
-    return found
+    if has_controls(draft.from_name):
+        found["from_name"] = "The sender's name must be one line, without control characters."
+    return found | _problems_of_text(draft)
+
+
+def has_controls(text: str) -> bool:
+    """Whether `text` has what could end a header: C0, C1, U+2028, U+2029."""
+    return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
+
+
+def _problem_of_filter(draft: BulkEmail) -> str:
+    view_id = draft.filter.get("view_id")
+    if view_id and _view(draft.form, view_id) is None:
+        return "The saved view is gone. Choose another, or everybody."
+    try:
+        filtering.condition(draft.form, draft.filter)
+    except filtering.FilterError as error:
+        return f"{error} Choose again who gets the email."
+    return ""
+
+
+def renew_filter(draft: BulkEmail) -> None:
+    """A saved view that was changed meanwhile counts as it is now. Not committed."""
+    view_id, condition = draft.filter.get("view_id"), draft.filter.get("condition")
+    if view_id and _view(draft.form, view_id):
+        draft.filter = _filter(draft.form, view_id, condition or ("", "", ""))
 
 
 def _problems_of_text(draft: BulkEmail) -> dict[str, str]:
     found = {}
     if not draft.subject.strip():
         found["subject"] = "Every email needs a subject."
-    elif any(ord(character) < 32 for character in draft.subject):
-        found["subject"] = "The subject must be one line."
+    elif has_controls(draft.subject):
+        found["subject"] = "The subject must be one line, without control characters."
     elif len(draft.subject) > MAX_SUBJECT:
-        found["subject"] = f"The subject is too long: at most {MAX_SUBJECT} characters."
+        found["subject"] = (
+            f"The subject has {len(draft.subject):,} characters; at most {MAX_SUBJECT} can be."
+        )
     if not draft.body.strip():
         found["body"] = "Write what you want to say."
     elif len(draft.body) > MAX_BODY:
-        found["body"] = f"The text is too long: at most {MAX_BODY:,} characters."
+        found["body"] = f"The text has {len(draft.body):,} characters; at most {MAX_BODY:,} can be."
     known = merge_keys(draft.form)
     texts = {"subject": draft.subject, "body": draft.body}
     return merging.problems(texts, known) | found
@@ -142,23 +188,29 @@ def connections(workspace: Workspace) -> Sequence[Connection]:
     ).all()
 
 
-def _filter(form: Form | None, typed: DraftInput) -> dict:
-    """The filter of a saved view and of one condition, both to be met."""
+def _filter(form: Form | None, view_id: int | None, condition: Sequence[str]) -> dict:
+    """The filter of a saved view and of one condition, both to be met. What cannot be met is
+    kept, and said by problems(): dropped, it would write to everybody."""
     if form is None:
         return {}
-    rows: list[Mapping] = []
     made: dict = {}
-    view = db.session.get(View, typed.view_id) if typed.view_id else None
-    if view is not None and view.form_id == form.id:
-        made["view_id"] = view.id
-        made |= view_filter(view)
-    key, operator, value = typed.condition
-    known = {field.key for field in form.fields}
-    if key in known and operator in filtering.OPERATORS:
-        rows.append({"field": key, "op": operator, "value": value[:300]})
-        made["condition"] = [key, operator, value[:300]]
-    groups = [made.pop("group")] if made.get("group") else []
-    return made | {"all": groups + rows} if groups or rows or made else {}
+    groups: list[Mapping] = []
+    if view_id:
+        made["view_id"] = view_id
+    if view := _view(form, view_id):
+        seen = view_filter(view)
+        groups += [seen.pop("group")] if seen.get("group") else []
+        made |= seen
+    key, operator, value = condition
+    if key:
+        groups.append({"field": key[:80], "op": operator[:20], "value": value[:300]})
+        made["condition"] = [key[:80], operator[:20], value[:300]]
+    return made | {"all": groups} if groups or made else {}
+
+
+def _view(form: Form | None, view_id: int | None) -> View | None:
+    view = db.session.get(View, view_id) if view_id else None
+    return view if view is not None and form is not None and view.form_id == form.id else None
 
 
 def view_filter(view: View) -> dict:

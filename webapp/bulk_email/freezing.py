@@ -13,6 +13,7 @@ NAME_KEYS = (("name",), ("full_name",), ("first_name", "last_name"), ("firstname
 
 def freeze(bulk_email: BulkEmail) -> dict:
     """The frozen template as JSON. Raises merging.MergeError where the text cannot be compiled."""
+    merging.refuse_size(bulk_email.body)
     subject, text, html = template.compose(bulk_email.subject, bulk_email.body, footer(bulk_email))
     domain = addresses.domain_of(bulk_email.from_address) or "localhost"
     fields = set().union(*(merging.fields_in(source) for source in (subject, text, html)))

@@ -8,7 +8,7 @@ import time
 from flask import current_app
 
 from webapp import providers, queue
-from webapp.bulk_email import draining, preparing, relay, sending, sweeping
+from webapp.bulk_email import draining, preparing, relay, scheduling, sending, sweeping
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
 from webapp.delivery import adopting
@@ -52,9 +52,7 @@ def tick() -> None:
         return
     sweeping.expire()
     sweeping.send_unconfirmed_again()
-    for bulk_email in sweeping.due_schedules():
-        tracked = TRACKER in installing.installed(bulk_email.workspace)
-        sending.start(bulk_email, nonce=secrets.token_hex(16), by=None, tracked=tracked)
+    scheduling.start_due(lambda workspace: TRACKER in installing.installed(workspace))
     waiting = sweeping.waiting_emails()
     db.session.rollback()
     for email_id in waiting[Stage.PREPARING]:

@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from webapp.accounts.models import Workspace
+from webapp.bulk_email import scheduling
 from webapp.bulk_email.models import BulkEmail, Stage
-from webapp.delivery import tallying
+from webapp.delivery import adopting, tallying
 from webapp.delivery.models import Tally
 from webapp.delivery.tallying import Books
 from webapp.extensions import db
@@ -74,7 +75,8 @@ def state_of(bulk_email: BulkEmail, books: Books) -> tuple[str, str]:
         case Stage.DRAFT:
             return "Draft", "quiet"
         case Stage.SCHEDULED:
-            return "Scheduled", "note"
+            late = scheduling.is_missed(bulk_email)
+            return ("Missed its time", "wait") if late else ("Scheduled", "note")
         case Stage.PREPARING:
             wanted = {Stage.PAUSED: ", then paused", Stage.CANCELLED: ", then cancelled"}
             return "Preparing" + wanted.get(bulk_email.wanted_stage, ""), "note"
@@ -133,11 +135,13 @@ def version(workspace: Workspace) -> str:
         .outerjoin(Tally, Tally.bulk_email_id == BulkEmail.id)
         .where(BulkEmail.workspace_id == workspace.id)
     ).one()
-    return f"{row[0]}-{row[1].timestamp() if row[1] else 0}-{row[2]}"
+    asked = len(adopting.questions()), len(scheduling.missed(workspace))
+    return f"{row[0]}-{row[1].timestamp() if row[1] else 0}-{row[2]}-{asked[0]}-{asked[1]}"
 
 
 def version_of(bulk_email: BulkEmail, tally: Tally | None) -> str:
     """Changes with everything the page of one email shows."""
     connection = bulk_email.connection
     pause = connection.paused_until.timestamp() if connection and connection.paused_until else 0
-    return f"{tally.version if tally else 0}-{bulk_email.stage}-{pause:.0f}"
+    late = "-late" if scheduling.is_missed(bulk_email) else ""
+    return f"{tally.version if tally else 0}-{bulk_email.stage}-{pause:.0f}{late}"

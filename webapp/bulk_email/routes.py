@@ -1,27 +1,22 @@
-"""The list of all emails, and one email: header, tabs, controls."""
-
-from collections.abc import Callable
-from datetime import timedelta
-from zoneinfo import ZoneInfo
+"""The list of all emails, and one email: header and tabs."""
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 from markupsafe import Markup
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
-from webapp import queue
-from webapp.accounts import auditing
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import AuditEntry, Role, Workspace
-from webapp.bulk_email import jobs, listing, sending
+from webapp.bulk_email import listing, scheduling, wording
 from webapp.bulk_email.access import enter, enter_email
 from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery import adopting
 from webapp.delivery.models import Attempt, Recipient, Tally
 from webapp.extensions import db
 from webapp.lib import clock
 from webapp.plugins import installing, slots
-from webapp.web import notice, render, see_other, wants_part
+from webapp.web import render, see_other, wants_part
 
 bulk_email = Blueprint("bulk_email", __name__)
 
@@ -58,8 +53,16 @@ def list_context(workspace: Workspace) -> dict:
         "is_live": any(line.is_live for line in shown),
         "banners": _filled(slots.bulk_emails_banners, workspace, workspace),
         "can_edit": is_allowed(Role.EDITOR),
-        "is_admin": is_allowed(Role.ADMIN),
         "panel": "",
+        "missed": scheduling.missed(workspace),
+    } | fence_context()
+
+
+def fence_context() -> dict:
+    """Why nothing leaves at all, if so: a database that may be a copy."""
+    return {
+        "fence": [adopting.sentence(asking) for asking in adopting.questions()],
+        "is_admin": is_allowed(Role.ADMIN),
     }
 
 
@@ -104,52 +107,27 @@ def email_context(workspace: Workspace, email: BulkEmail) -> dict:
         "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
         "Stage": Stage,
-    }
+        "is_missed": scheduling.is_missed(email),
+        "goes_out": wording.goes_out(email, current_user.time_zone),
+        "pause": wording.pause(email, last_entry(email, "email.paused")),
+    } | fence_context()
 
 
-@bulk_email.route("/w/<slug>/emails/<int:email_id>/do/<command>", methods=["GET", "POST"])
-@auth_required("session")
-def control(slug: str, email_id: int, command: str) -> Response:
-    """Pause, resume, cancel, unschedule: asked once (GET), done once (POST)."""
-    workspace, email = enter_email(slug, email_id, Role.EDITOR)
-    act = COMMANDS.get(command)
-    if act is None:
-        abort(404)
-    context = email_context(workspace, email) | {"command": command}
-    if request.method == "GET":
-        return render("bulk_email/control.html", "bulk_email/_control.html", **context)
-    if not act(email, current_user):
-        notice("That is not possible any more: the email has moved on meanwhile.", "warning")
-    queue.wake(jobs.drain)
-    if command == "cancel":
-        queue.wake(jobs.withhold_rest, email.id)
-    if command == "unschedule":
-        return see_other(url_for("bulk_email.compose", slug=slug, email_id=email.id))
-    return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
+def last_entry(email: BulkEmail, action: str) -> AuditEntry | None:
+    return db.session.scalar(_entries(email).where(AuditEntry.action == action).limit(1))
 
 
-COMMANDS: dict[str, Callable] = {
-    "pause": sending.pause,
-    "resume": sending.resume,
-    "cancel": sending.cancel,
-    "unschedule": sending.unschedule,
-}
-
-
-@bulk_email.post("/w/<slug>/emails/<int:email_id>/deadline")
-@auth_required("session")
-def change_deadline(slug: str, email_id: int) -> Response:
-    """Stop trying sooner or later than was said."""
-    _, email = enter_email(slug, email_id, Role.EDITOR)
-    hours = request.form.get("hours", type=int)
-    if not hours or not 1 <= hours <= 240:
-        notice("Choose from 1 to 240 hours.", "danger")
-    else:
-        email.deadline = clock.now() + timedelta(hours=hours)
-        db.session.commit()
-        zone = ZoneInfo(current_user.time_zone or "UTC")
-        notice(f"We stop trying {email.deadline.astimezone(zone):%-d %b, %H:%M %Z}.")
-    return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
+def _entries(email: BulkEmail) -> Select:
+    """What was done to an email, newest first."""
+    return (
+        select(AuditEntry)
+        .where(
+            AuditEntry.workspace_id == email.workspace_id,
+            AuditEntry.subject_kind == "BulkEmail",
+            AuditEntry.subject_id == email.id,
+        )
+        .order_by(AuditEntry.id.desc())
+    )
 
 
 def own_panels(workspace: Workspace) -> dict[str, slots.Panel]:
@@ -174,24 +152,14 @@ def _content(email: BulkEmail) -> str:
 
 
 def _activity(email: BulkEmail) -> str:
-    entries = db.session.scalars(
-        select(AuditEntry)
-        .where(
-            AuditEntry.workspace_id == email.workspace_id,
-            AuditEntry.subject_kind == "BulkEmail",
-            AuditEntry.subject_id == email.id,
-        )
-        .order_by(AuditEntry.id.desc())
-        .limit(100)
-    ).all()
+    entries = db.session.scalars(_entries(email).limit(100)).all()
     tries = db.session.scalar(
         select(func.count()).select_from(Attempt).join(Recipient).where(
             Recipient.bulk_email_id == email.id
         )
     )  # fmt: skip
-    return render_template(
-        "bulk_email/_activity.html", email=email, entries=entries, tries=tries, words=auditing.WORDS
-    )
+    lines = [(entry, wording.done(entry, current_user.time_zone)) for entry in entries]
+    return render_template("bulk_email/_activity.html", email=email, lines=lines, tries=tries)
 
 
 def _filled(panels: list[slots.Panel], workspace: Workspace, subject: object) -> list[Markup]:

@@ -1,31 +1,27 @@
-"""Writing an email: one page, saved as it is written; check, test, send."""
-
-import secrets
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+"""Writing an email: one page, saved as it is written; check, preview, test."""
 
 from flask import Response, abort, make_response, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
+from markupsafe import escape
 from sqlalchemy import select
 
-from webapp import queue
 from webapp.accounts import auditing
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import audience, checking, composing, jobs, sending, testing
+from webapp.bulk_email import audience, checking, composing, jobs, testing, wording
 from webapp.bulk_email.access import enter, enter_email
 from webapp.bulk_email.composing import DraftInput
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import bulk_email
+from webapp.bulk_email.routes_send import ask_to_send
+from webapp.delivery import adopting
 from webapp.extensions import db, limiter
 from webapp.forms import filtering
 from webapp.forms.models import Form, Record, View
 from webapp.lib import clock
 from webapp.mail.merging import MergeError
-from webapp.plugins import installing
 from webapp.web import notice, render, render_parts, see_other, wants_part
 
-TYPE_THE_NUMBER_ABOVE = 500
 FRAME_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
@@ -49,20 +45,28 @@ def compose(slug: str, email_id: int) -> Response:
     if request.method == "GET":
         return render("bulk_email/compose.html", **_context(workspace, draft, {}))
     errors = composing.save(draft, _typed())
+    then = request.form.get("then", "")
+    if then in NEXT and "form" not in errors:
+        return _next(slug, draft, then)
     if wants_part():
         parts = ("bulk_email/_saved.html", "bulk_email/_who.html")
         return render_parts(*parts, **_context(workspace, draft, errors))
-    if request.form.get("then") == "send":
-        return see_other(url_for("bulk_email.send", slug=slug, email_id=draft.id))
     return render("bulk_email/compose.html", **_context(workspace, draft, errors))
+
+
+def _next(slug: str, draft: BulkEmail, then: str) -> Response:
+    """What the button asked for beside saving: in place for htmx, else on a page of its own."""
+    if wants_part() or then == "test":
+        return NEXT[then](slug, draft.id)
+    return see_other(url_for(f"bulk_email.{then}", slug=slug, email_id=draft.id))
 
 
 def _typed() -> DraftInput:
     form = request.form
     return DraftInput(
-        form_id=form.get("form_id", type=int),
-        address_field_id=form.get("address_field_id", type=int),
-        view_id=form.get("view_id", type=int),
+        form_id=_id("form_id"),
+        address_field_id=_id("address_field_id"),
+        view_id=_id("view_id"),
         condition=(form.get("field", ""), form.get("op", ""), form.get("value", "")),
         one_per=form.get("one_per", ""),
         subject=form.get("subject", ""),
@@ -70,8 +74,14 @@ def _typed() -> DraftInput:
         from_name=form.get("from_name", ""),
         from_address=form.get("from_address", ""),
         reply_to=form.get("reply_to", ""),
-        connection_id=form.get("connection_id", type=int),
+        connection_id=_id("connection_id"),
     )
+
+
+def _id(name: str) -> int | None:
+    """A row's id as it was sent; None for what no database has."""
+    value = request.form.get(name, type=int)
+    return value if value and 0 < value < 2**31 else None
 
 
 def _context(workspace: Workspace, draft: BulkEmail, errors: dict[str, str]) -> dict:
@@ -90,23 +100,11 @@ def _context(workspace: Workspace, draft: BulkEmail, errors: dict[str, str]) -> 
         "email_fields": composing.email_fields(draft.form),
         "connections": composing.connections(workspace),
         "operators": filtering.OPERATORS,
-        "counts": _counts(draft),
+        "counts": checking.count(draft, composing.problems(draft)),
         "describe": audience.describe,
-        "first": checking.first_record(draft) if _can_count(draft) else None,
         "saved_at": clock.now(),
+        "goes_out": wording.goes_out(draft, current_user.time_zone),
     }
-
-
-def _can_count(draft: BulkEmail) -> bool:
-    return draft.form is not None and draft.address_field_id is not None
-
-
-def _counts(draft: BulkEmail) -> audience.Counts | None:
-    try:
-        return audience.count(draft) if _can_count(draft) else None
-    except filtering.FilterError:
-        draft.filter = {}
-        return audience.count(draft)
 
 
 @bulk_email.get("/w/<slug>/emails/<int:email_id>/check")
@@ -119,27 +117,41 @@ def check(slug: str, email_id: int) -> Response:
         "workspace": workspace,
         "email": draft,
         "check": found,
+        "words": audience.WITHHELD,
         "describe": audience.describe,
     }
     return render("bulk_email/check.html", "bulk_email/_check.html", **context)
 
 
+@bulk_email.get("/w/<slug>/emails/<int:email_id>/preview")
 @bulk_email.get("/w/<slug>/emails/<int:email_id>/preview/<int:record_id>")
 @auth_required("session")
-def preview(slug: str, email_id: int, record_id: int) -> Response:
-    """The email as one record would get it, with the way to the next one."""
+def preview(slug: str, email_id: int, record_id: int | None = None) -> Response:
+    """The email as one record would get it (the first, where none is named), with the way on."""
     workspace, draft = enter_email(slug, email_id, Role.EDITOR)
-    record = _record_of(draft, record_id)
-    error, subject, text = "", "", ""
-    try:
-        subject, text, _ = checking.preview(draft, record)
-    except MergeError as problem:
-        error = str(problem)
-    before, after = checking.neighbours(draft, record.id)
+    record, error = _previewed(draft, record_id)
+    found, before, after = None, None, None
+    if record is not None:
+        before, after = checking.neighbours(draft, record.id)
+        try:
+            found = checking.preview(draft, record)
+        except MergeError as problem:
+            error = str(problem)
     return render(
         "bulk_email/preview.html", "bulk_email/_preview.html", workspace=workspace, email=draft,
-        record=record, subject=subject, text=text, error=error, before=before, after=after,
+        record=record, preview=found, error=error, before=before, after=after,
+        words=audience.WITHHELD,
     )  # fmt: skip
+
+
+def _previewed(draft: BulkEmail, record_id: int | None) -> tuple[Record | None, str]:
+    """The record to look at, or a sentence why there is none."""
+    if checking.count(draft, composing.problems(draft)) is None:
+        return None, "Choose who gets the email first: a form with an address field."
+    if record_id is not None:
+        return _record_of(draft, record_id), ""
+    record = checking.first_record(draft)
+    return record, "" if record else "No record is selected."
 
 
 @bulk_email.get("/w/<slug>/emails/<int:email_id>/preview/<int:record_id>/frame")
@@ -147,10 +159,13 @@ def preview(slug: str, email_id: int, record_id: int) -> Response:
 def preview_frame(slug: str, email_id: int, record_id: int) -> Response:
     """The HTML of a preview, for a frame that can do nothing."""
     _, draft = enter_email(slug, email_id, Role.EDITOR)
+    record, _ = _previewed(draft, record_id)
+    if record is None:
+        abort(404)
     try:
-        html = checking.preview(draft, _record_of(draft, record_id))[2]
+        html = checking.preview(draft, record).html
     except MergeError as problem:
-        html = str(problem)
+        html = str(escape(problem))
     return framed(html)
 
 
@@ -181,8 +196,11 @@ def test(slug: str, email_id: int) -> Response:
     workspace, draft = enter_email(slug, email_id, Role.EDITOR)
     problems = composing.problems(draft)
     error: str | None = next(iter(problems.values()), None)
+    if error is None and not adopting.is_trusted(jobs.host()):
+        error = "Nothing leaves from here before an admin has said that this database sends."
     if error is None:
-        record = checking.first_record(draft)
+        record_id = _id("record_id")
+        record = _record_of(draft, record_id) if record_id else checking.first_record(draft)
         db.session.commit()
         try:
             error = testing.send_test(draft, record, current_user.email, jobs.setting())
@@ -190,65 +208,6 @@ def test(slug: str, email_id: int) -> Response:
             error = str(problem)
     context = {"workspace": workspace, "email": draft, "error": error, "to": current_user.email}
     return render("bulk_email/test.html", "bulk_email/_test.html", **context)
-
-
-@bulk_email.route("/w/<slug>/emails/<int:email_id>/send", methods=["GET", "POST"])
-@auth_required("session")
-def send(slug: str, email_id: int) -> Response:
-    """The last question, and the sending. The nonce of the page makes a double click one send."""
-    workspace, draft = enter_email(slug, email_id, Role.EDITOR)
-    where = url_for("bulk_email.show", slug=slug, email_id=draft.id)
-    if draft.stage not in (Stage.DRAFT, Stage.SCHEDULED):
-        return see_other(where)
-    found = checking.check(draft)
-    errors: dict[str, str] = {}
-    if request.method == "POST" and found.can_be_sent:
-        errors = _send(workspace, draft, found)
-        if not errors:
-            return see_other(where)
-    hours = request.form.get("hours", 72, type=int)
-    return render(
-        "bulk_email/send.html", "bulk_email/_send.html", status=422 if errors else 200,
-        workspace=workspace, email=draft, check=found, errors=errors, hours=hours,
-        nonce=request.form.get("nonce") or secrets.token_urlsafe(24),
-        type_number=found.counts is not None and found.counts.will_get_it > TYPE_THE_NUMBER_ABOVE,
-        describe=audience.describe, zone=current_user.time_zone or "UTC",
-    )  # fmt: skip
-
-
-def _send(workspace: Workspace, draft: BulkEmail, found: checking.Check) -> dict[str, str]:
-    """Start or schedule; {field: what is wrong}."""
-    number = found.counts.will_get_it
-    typed = request.form.get("number", "").replace(",", "").strip()
-    if number > TYPE_THE_NUMBER_ABOVE and typed != str(number):
-        return {"number": f"Type {number} to say that you mean all of them."}
-    hours = request.form.get("hours", type=int)
-    if not hours or not 1 <= hours <= 240:
-        return {"hours": "Choose from 1 to 240 hours."}
-    at = None
-    if request.form.get("when") == "later":
-        at = _moment(request.form.get("at", ""))
-        if at is None or at <= clock.now():
-            return {"at": "Choose a time to come."}
-    draft.deadline = (at or clock.now()) + timedelta(hours=hours)
-    if at:
-        sending.schedule(draft, at=at, by=current_user)
-        notice("Scheduled.")
-        return {}
-    tracked = jobs.TRACKER in installing.installed(workspace)
-    nonce = request.form.get("nonce", "")[:64] or secrets.token_urlsafe(24)
-    if sending.start(draft, nonce=nonce, by=current_user, tracked=tracked):
-        queue.wake(jobs.prepare, draft.id)
-    return {}
-
-
-def _moment(text: str) -> datetime | None:
-    """A local time of the person's zone, as an HTML datetime-local field writes it."""
-    try:
-        local = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return local.replace(tzinfo=ZoneInfo(current_user.time_zone or "UTC"))
 
 
 @bulk_email.post("/w/<slug>/emails/<int:email_id>/duplicate")
@@ -276,3 +235,7 @@ def delete(slug: str, email_id: int) -> Response:
     db.session.commit()
     notice("The draft is gone.")
     return see_other(url_for("bulk_email.index", slug=slug))
+
+
+# what a button of the draft's page does beside saving
+NEXT = {"check": check, "preview": preview, "test": test, "send": ask_to_send}

@@ -1,9 +1,10 @@
-"""The commands of an email: start, schedule, pause, resume, cancel, and those for single copies.
+"""The commands of an email: start, pause, resume, cancel, deadline, and those for single copies.
 
 Each is one conditional update: whoever comes second changes nothing and gets False.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.accounts import auditing
 from webapp.accounts.models import User
-from webapp.bulk_email import freezing
+from webapp.bulk_email import composing, freezing
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.columns import database_now
 from webapp.delivery import leasing, raising, tallying
@@ -26,11 +27,29 @@ TRY_FOR = timedelta(hours=72)
 CHUNK = 1000
 
 
-def start(bulk_email: BulkEmail, *, nonce: str, by: User | None, tracked: bool) -> bool:
+@dataclass(frozen=True)
+class Note:
+    """The line that a command leaves in the audit log, and so on the email's Activity tab."""
+
+    action: str
+    by: User | None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+def start(
+    bulk_email: BulkEmail,
+    *,
+    nonce: str,
+    by: User | None,
+    tracked: bool,
+    try_for: timedelta | None = None,
+) -> bool:
     """Freeze the email and begin to prepare it. False: this page, or another, did so before.
 
-    Raises mail.merging.MergeError where the text cannot be compiled. Commits; then wake prepare.
+    Raises mail.merging.MergeError where the text cannot be compiled, forms.filtering.FilterError
+    where nobody can be selected. Commits; then wake prepare.
     """
+    composing.renew_filter(bulk_email)
     frozen = freezing.freeze(bulk_email)
     ids = filtering.selected_records(bulk_email.form, bulk_email.filter).subquery()
     last, expected = db.session.execute(select(func.max(ids.c.id), func.count())).one()
@@ -44,14 +63,16 @@ def start(bulk_email: BulkEmail, *, nonce: str, by: User | None, tracked: bool) 
         "expected": expected,
         "started_at": now,
         "started_by_id": by.id if by else bulk_email.started_by_id,
-        "deadline": bulk_email.deadline or now + TRY_FOR,
+        "deadline": _deadline(bulk_email, now, try_for),
         "scheduled_at": None,
+        "pause_reason": "",
     }
     try:
-        if not _move(bulk_email, (Stage.DRAFT, Stage.SCHEDULED), Stage.PREPARING, **values):
+        if not _move(bulk_email, (Stage.DRAFT, Stage.SCHEDULED), Stage.PREPARING, values):
+            db.session.rollback()
             return False
         tallying.open_books(bulk_email.id)
-        _note("email.sent", bulk_email, by, selected=expected)
+        _note(bulk_email, Note("email.sent", by, {"selected": expected}))
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
@@ -59,46 +80,57 @@ def start(bulk_email: BulkEmail, *, nonce: str, by: User | None, tracked: bool) 
     return True
 
 
-def schedule(bulk_email: BulkEmail, *, at: datetime, by: User) -> bool:
-    """Send at a time to come; until then it can be taken back to a draft. Commits."""
-    freezing.freeze(bulk_email)  # what cannot be compiled is refused now, not at night
-    done = _move(
-        bulk_email,
-        (Stage.DRAFT, Stage.SCHEDULED),
-        Stage.SCHEDULED,
-        scheduled_at=at,
-        started_by_id=by.id,
-    )
-    return _done(done, "email.scheduled", bulk_email, by, at=at.isoformat())
+def _deadline(bulk_email: BulkEmail, now: datetime, try_for: timedelta | None) -> datetime:
+    if try_for is None and bulk_email.deadline and not bulk_email.scheduled_at:
+        return bulk_email.deadline
+    return now + (try_for or tries_for(bulk_email))
 
 
-def unschedule(bulk_email: BulkEmail, by: User) -> bool:
-    """Back to a draft. Commits."""
-    done = _move(bulk_email, (Stage.SCHEDULED,), Stage.DRAFT, scheduled_at=None)
-    return _done(done, "email.unscheduled", bulk_email, by)
+def tries_for(bulk_email: BulkEmail) -> timedelta:
+    """How long after its start an email not yet started is tried: as it was said, or 72 h."""
+    if bulk_email.deadline and bulk_email.scheduled_at:
+        return bulk_email.deadline - bulk_email.scheduled_at
+    return TRY_FOR
 
 
 def pause(bulk_email: BulkEmail, by: User | None, reason: str = "") -> bool:
-    """Nothing more goes out but the groups in hand. While preparing it is stored. Commits."""
-    done = _move(bulk_email, (Stage.SENDING,), Stage.PAUSED, pause_reason=reason)
-    done = done or _want(bulk_email, Stage.PAUSED)
-    return _done(done, "email.paused", bulk_email, by, reason=reason)
+    """Nothing more goes out but the groups in hand. While preparing it is stored. `reason` is one
+    sentence of what is wrong, where it was not a person. Commits."""
+    note = Note("email.paused", by, {"reason": reason} if reason else {})
+    done = move(
+        bulk_email, (Stage.SENDING,), Stage.PAUSED, values={"pause_reason": reason}, note=note
+    )
+    return done or _want(bulk_email, Stage.PAUSED, note)
 
 
 def resume(bulk_email: BulkEmail, by: User) -> bool:
     """Go on. Commits; then wake drain."""
-    done = _move(bulk_email, (Stage.PAUSED,), Stage.SENDING, pause_reason="")
-    done = done or _want(bulk_email, None)
-    return _done(done, "email.resumed", bulk_email, by)
+    note = Note("email.resumed", by)
+    done = move(bulk_email, (Stage.PAUSED,), Stage.SENDING, values={"pause_reason": ""}, note=note)
+    return done or _want(bulk_email, None, note)
 
 
 def cancel(bulk_email: BulkEmail, by: User) -> bool:
     """Send no more; what has not left is withheld, by jobs.withhold_rest. Commits."""
-    now = clock.now()
-    done = _move(
-        bulk_email, (Stage.SENDING, Stage.PAUSED), Stage.CANCELLED, finished_at=now
-    ) or _want(bulk_email, Stage.CANCELLED)
-    return _done(done, "email.cancelled", bulk_email, by)
+    note = Note("email.cancelled", by)
+    done = move(
+        bulk_email,
+        (Stage.SENDING, Stage.PAUSED),
+        Stage.CANCELLED,
+        values={"finished_at": clock.now()},
+        note=note,
+    )
+    return done or _want(bulk_email, Stage.CANCELLED, note)
+
+
+def change_deadline(bulk_email: BulkEmail, at: datetime, by: User) -> bool:
+    """Stop trying sooner or later than was said, while it runs. Commits."""
+    details = {"from": _stamp(bulk_email.deadline), "to": _stamp(at)}
+    stage = Stage(bulk_email.stage)
+    if stage not in (Stage.PREPARING, Stage.SENDING, Stage.PAUSED):
+        return False
+    note = Note("email.deadline_changed", by, details)
+    return move(bulk_email, (stage,), stage, values={"deadline": at}, note=note)
 
 
 def withhold_some(bulk_email_id: int) -> int:
@@ -141,6 +173,12 @@ def finish_if_done(bulk_email_id: int) -> bool:
     return done.rowcount == 1
 
 
+def count_waiting() -> int:
+    """How many emails of the whole installation are on their way or have a time to go out."""
+    stages = (Stage.SCHEDULED, Stage.PREPARING, Stage.SENDING)
+    return db.session.scalar(select(func.count()).where(BulkEmail.stage.in_(stages))) or 0
+
+
 def send_again(bulk_email: BulkEmail, ids: Sequence[int], by: User | None) -> int:
     """Put unconfirmed copies, and those that failed on our side, back to queued under a new
     generation, with the same Message-ID. Never one at sent or above, and never of a cancelled
@@ -163,8 +201,8 @@ def send_again(bulk_email: BulkEmail, ids: Sequence[int], by: User | None) -> in
     again = {identity: (Status.QUEUED, None, "") for identity in eligible}
     raising.set_statuses(again)
     if again:
-        _move(bulk_email, (Stage.FINISHED,), Stage.SENDING, finished_at=None)
-        _note("email.sent_again", bulk_email, by, copies=len(again))
+        _move(bulk_email, (Stage.FINISHED,), Stage.SENDING, {"finished_at": None})
+        _note(bulk_email, Note("email.sent_again", by, {"copies": len(again)}))
     db.session.commit()
     return len(again)
 
@@ -181,12 +219,25 @@ def mark_as_sent(bulk_email: BulkEmail, ids: Sequence[int], by: User) -> int:
     raising.raise_statuses(
         raising.Change(identity, Status.SENT, is_decision=True) for identity in eligible
     )
-    _note("email.marked_as_sent", bulk_email, by, copies=len(eligible))
+    if eligible:
+        _note(bulk_email, Note("email.marked_as_sent", by, {"copies": len(eligible)}))
     db.session.commit()
     return len(eligible)
 
 
-def _move(bulk_email: BulkEmail, stages: Sequence[Stage], to: Stage, **values) -> bool:
+def move(
+    bulk_email: BulkEmail, stages: Sequence[Stage], to: Stage, *, values: Mapping, note: Note
+) -> bool:
+    """Whether the email was in one of `stages` and is now in `to`, with a line in the audit log.
+    Commits."""
+    done = _move(bulk_email, stages, to, values)
+    if done:
+        _note(bulk_email, note)
+    db.session.commit()
+    return done
+
+
+def _move(bulk_email: BulkEmail, stages: Sequence[Stage], to: Stage, values: Mapping) -> bool:
     done = db.session.execute(
         update(BulkEmail)
         .where(BulkEmail.id == bulk_email.id, BulkEmail.stage.in_(stages))
@@ -199,8 +250,8 @@ def _move(bulk_email: BulkEmail, stages: Sequence[Stage], to: Stage, **values) -
     return done.rowcount == 1
 
 
-def _want(bulk_email: BulkEmail, stage: Stage | None) -> bool:
-    """Pause or cancel while preparing: stored, and applied in the commit that ends it."""
+def _want(bulk_email: BulkEmail, stage: Stage | None, note: Note) -> bool:
+    """Pause or cancel while preparing: stored, and applied in the commit that ends it. Commits."""
     done = db.session.execute(
         update(BulkEmail)
         .where(BulkEmail.id == bulk_email.id, BulkEmail.stage == Stage.PREPARING)
@@ -208,22 +259,23 @@ def _want(bulk_email: BulkEmail, stage: Stage | None) -> bool:
         .execution_options(synchronize_session=False)
     )
     db.session.expire(bulk_email)
+    if done.rowcount:
+        tallying.touch(bulk_email.id)
+        _note(bulk_email, note)
+    db.session.commit()
     return done.rowcount == 1
 
 
-def _done(done: bool, action: str, bulk_email: BulkEmail, by: User | None, **details) -> bool:
-    if done:
-        _note(action, bulk_email, by, **details)
-    db.session.commit()
-    return done
-
-
-def _note(action: str, bulk_email: BulkEmail, by: User | None, **details) -> None:
+def _note(bulk_email: BulkEmail, note: Note) -> None:
     auditing.note(
-        action,
+        note.action,
         workspace=bulk_email.workspace,
-        by=by,
+        by=note.by,
         subject=bulk_email,
         name=bulk_email.subject,
-        **details,
+        **note.details,
     )
+
+
+def _stamp(at: datetime | None) -> str:
+    return at.isoformat(timespec="seconds") if at else ""

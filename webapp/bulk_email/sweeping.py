@@ -1,4 +1,4 @@
-"""What the clock mends: dead marks, deadlines, schedules, emails that are done."""
+"""What the clock mends: dead marks, deadlines, emails that are done."""
 
 from datetime import timedelta
 
@@ -74,17 +74,6 @@ def send_unconfirmed_again() -> int:
         ids = [row.id for row in rows if row.bulk_email_id == email_id]
         again += sending.send_again(bulk_email, ids, by=None)
     return again
-
-
-def due_schedules() -> list[BulkEmail]:
-    """Scheduled emails whose time has come."""
-    return list(
-        db.session.scalars(
-            select(BulkEmail).where(
-                BulkEmail.stage == Stage.SCHEDULED, BulkEmail.scheduled_at <= database_now()
-            )
-        )
-    )
 
 
 def waiting_emails() -> dict[Stage, list[int]]:

@@ -13,6 +13,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks":
 )
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _HELD = re.compile(r"zqmerge(\d+)qz")
+_HIDDEN_LINK = re.compile(r"(href=\")\{%[^\"]*", re.DOTALL)
 _LINK_SLOT = re.compile(r"(href=\")\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _TAGS = {
     *("a", "b", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "hr", "i", "li"),
@@ -34,7 +35,8 @@ body { margin: 0; background: #ffffff; }
 def to_html(source: str) -> str:
     """Markdown to harmless HTML; Liquid tags come through untouched, ready to be merged.
 
-    A merge field that is the address of a link is passed through the filter safe_link.
+    A merge field that is the address of a link is passed through the filter safe_link; an address
+    that begins with logic cannot be judged before it is merged, and leads nowhere.
     """
     held: list[str] = []
 
@@ -48,7 +50,8 @@ def to_html(source: str) -> str:
 
     body = _MARKDOWN.render(_TAG.sub(hold, source))
     body = nh3.clean(body, tags=_TAGS, attributes={"a": {"href", "title"}}, link_rel="noopener")
-    return _LINK_SLOT.sub(r"\1{{ \2 | safe_link }}", _HELD.sub(give_back, body))
+    body = _HIDDEN_LINK.sub(r"\1#", _HELD.sub(give_back, body))
+    return _LINK_SLOT.sub(r"\1{{ \2 | safe_link }}", body)
 
 
 def wrap_html(body: str, footer: str, subject: str = "") -> str:

@@ -4,18 +4,37 @@
 that nobody reads "Dear ,".
 """
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 from liquid import BoundTemplate, Environment, FalsyStrictUndefined
 from liquid.exceptions import LiquidError
 
-MAX_SOURCE = 200_000
-MAX_OUTPUT = 500_000
-_FORBIDDEN_TAGS = ("include", "render", "tablerow", "increment", "decrement", "cycle", "ifchanged")
+MAX_SOURCE = 1_000_000  # what people write is far shorter; as HTML with its styles it grows
+MAX_OUTPUT = 2_000_000
+MAX_TAGS = 500
+MAX_TAG = 1_000  # characters of one tag
+MAX_VALUE = 20_000  # characters that a filter takes or gives
+MAX_WORK = 400_000  # characters that all filters of one merge make together
+MAX_NUMBER = 10**15
+_TAGS = ("assign", "break", "capture", "case", "comment", "continue", "echo", "for", "if", "raw")
+_TAGS += ("unless", "#", "content", "illegal", "output", "doc")  # the last are the parser's own
+_FILTERS = ("abs", "append", "at_least", "at_most", "capitalize", "ceil", "date", "default")
+_FILTERS += ("divided_by", "downcase", "escape", "first", "floor", "join", "last", "lstrip")
+_FILTERS += ("minus", "modulo", "plus", "prepend", "remove", "remove_first", "replace")
+_FILTERS += ("replace_first", "round", "rstrip", "size", "slice", "split", "strip", "times")
+_FILTERS += ("truncate", "truncatewords", "upcase", "url_encode")
+_OPENING = re.compile(r"\{[{%]")
+_CLOSING = re.compile(r"[}%]\}")
 _SIMPLE = re.compile(r"\{\{-?\s*([a-z_][a-z0-9_]*)\s*(?:\|\s*default:\s*\"([^\"{}]*)\"\s*)?-?\}\}")
+
+
+_work: ContextVar[int] = ContextVar("work", default=0)  # of the filters of one merge so far
 
 
 class MergeError(ValueError):
@@ -31,18 +50,47 @@ class _Missing(FalsyStrictUndefined):
 
 class _Limited(Environment):
     output_stream_limit = MAX_OUTPUT
-    loop_iteration_limit = 2_000
+    loop_iteration_limit = 50
     local_namespace_limit = 100_000
     block_nesting_limit = 12
     context_depth_limit = 12
 
 
 def _environment(autoescape: bool) -> Environment:
+    """Only the tags and filters that are named above; what a value may grow to is bounded."""
     environment = _Limited(undefined=_Missing, autoescape=autoescape)
-    for tag in _FORBIDDEN_TAGS:
-        environment.tags.pop(tag, None)
+    environment.tags = {name: tag for name, tag in environment.tags.items() if name in _TAGS}
+    environment.filters = {name: _bounded(environment.filters[name]) for name in _FILTERS}
     environment.add_filter("safe_link", safe_link)
     return environment
+
+
+def _bounded(function: Callable) -> Callable:
+    @functools.wraps(function)
+    def filtered(*args, **kwargs):
+        for value in args:
+            _refuse_large(value)
+        result = function(*args, **kwargs)
+        _refuse_large(result)
+        _spend(len(result) if isinstance(result, (str, list)) else 1)
+        return result
+
+    return filtered
+
+
+def _refuse_large(value: object) -> None:
+    if isinstance(value, range):
+        raise MergeError("A range like (1..9) can only be looped over.")
+    if isinstance(value, (str, list, tuple)) and len(value) > MAX_VALUE:
+        raise MergeError(f"A filter makes more than {MAX_VALUE:,} characters of a value.")
+    if isinstance(value, (int, float, Decimal)) and not abs(value) <= MAX_NUMBER:
+        raise MergeError("A filter makes a number that is too large.")
+
+
+def _spend(characters: int) -> None:
+    _work.set(_work.get() + 20 + characters)
+    if _work.get() > MAX_WORK:
+        raise MergeError("The text needs too much work to merge.")
 
 
 def safe_link(value: object) -> str:
@@ -65,14 +113,30 @@ class Slot:
 @lru_cache(maxsize=256)
 def parse(source: str, escaped: bool = False) -> BoundTemplate:
     """Compile `source`. Raises MergeError with a sentence that says where it is wrong."""
-    if len(source) > MAX_SOURCE:
-        raise MergeError(f"The text is too long: at most {MAX_SOURCE:,} characters.")
+    refuse_size(source)
     try:
         return _ENVIRONMENTS[escaped].from_string(source)
     except LiquidError as error:
         raise MergeError(_sentence(error)) from None
     except RecursionError:
         raise MergeError("The text has merge tags nested too deeply.") from None
+
+
+def refuse_size(source: str) -> None:
+    """Raises MergeError for too long a text, too many tags and too long tags, before any of the
+    slower readers sees them."""
+    if len(source) > MAX_SOURCE:
+        raise MergeError(f"The text is too long: at most {MAX_SOURCE:,} characters.")
+    end, count = 0, 0
+    while opening := _OPENING.search(source, end):
+        count += 1
+        if count > MAX_TAGS:
+            raise MergeError(f"The text has too many merge tags: at most {MAX_TAGS}.")
+        closing = _CLOSING.search(source, opening.end(), opening.end() + MAX_TAG)
+        if closing is None:
+            shown = source[opening.start() : opening.start() + 20]
+            raise MergeError(f"The merge tag beginning with {shown!r} has no end, or is too long.")
+        end = closing.end()
 
 
 def split(source: str) -> list[str | Slot] | None:
@@ -89,12 +153,17 @@ def split(source: str) -> list[str | Slot] | None:
 
 def render(source: str, values: Mapping[str, object], *, escaped: bool = False) -> str:
     """`source` with `values`. Raises MergeError: a blank value without fall-back, or a limit."""
+    _work.set(0)
     try:
         return parse(source, escaped).render(**values)
     except LiquidError as error:
         raise MergeError(_sentence(error)) from None
+    except MergeError:
+        raise
     except (RecursionError, MemoryError):
         raise MergeError("The text needs too much work to merge.") from None
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise MergeError(f"The merge tags cannot be worked out: {str(error)[:200]}") from None
 
 
 def fields_in(source: str) -> set[str]:
