@@ -131,4 +131,4 @@ def test_the_activity_says_who_did_what(cast, email, sign_in) -> None:
 
     text = client.get(f"{LIST}/{email.id}/activity").text
 
-    assert "<b>Alice</b>: paused it" in text
+    assert "<b>Alice</b> paused it" in text
