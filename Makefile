@@ -18,6 +18,9 @@ run: .venv/.installed $(VENDOR)  ## start everything with a demo; Ctrl-C stops i
 test: .venv/.dev $(VENDOR)  ## run all tests (SQLite; TEST_DATABASE_URL for PostgreSQL; ARGS for pytest)
 	$(VENV)/pytest -n 2 --dist loadfile -m "not chaos$(if $(wildcard $(CHROMIUM)),, and not browser)" $(ARGS)
 
+bench: .venv/.dev $(VENDOR)  ## how fast it is, beside others (BENCH=sending …; ARGS="--help")
+	@$(VENV)/python -m tests.bench $(BENCH) $(ARGS)
+
 lint: .venv/.dev  ## check the style
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
@@ -44,4 +47,4 @@ $(VENDOR): static/icons.txt hatch_build.py static/package-lock.json | .venv/.ins
 	@$(VENV)/python hatch_build.py || $(PIP) --editable . --no-deps
 	@touch $@
 
-.PHONY: help run test lint types clean
+.PHONY: help run test bench lint types clean
