@@ -23,6 +23,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     )
     app.config.update(_flask_config(config))
     app.config["SETTINGS"] = config
+    app.url_map.converters["int"] = web.RowId
     static_files.init_app(app, changing=config.sandbox)
     if config.trusted_proxies:
         hops = config.trusted_proxies
@@ -94,4 +95,5 @@ def _flask_config(config: settings.Settings) -> dict:
         "WTF_CSRF_TIME_LIMIT": None,
         "RATELIMIT_STORAGE_URI": config.limits_url,
         "RATELIMIT_HEADERS_ENABLED": True,
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # without Redis each process counts alone
     }

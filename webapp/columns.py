@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import current_app
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, literal
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, Text, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
@@ -82,6 +82,23 @@ def _sqlite_now(element, compiler, **kw) -> str:
 def _postgresql_now(element, compiler, **kw) -> str:
     seconds = compiler.process(element.clauses, **kw)
     return f"(clock_timestamp() + make_interval(secs => {seconds}))"
+
+
+class folded(FunctionElement):
+    """A text in lower case, of every script: SQLite's own lower() knows only ASCII."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(folded, "sqlite")
+def _sqlite_folded(element, compiler, **kw) -> str:
+    return f"fold({compiler.process(element.clauses, **kw)})"  # see extensions.py
+
+
+@compiles(folded, "postgresql")
+def _postgresql_folded(element, compiler, **kw) -> str:
+    return f"lower({compiler.process(element.clauses, **kw)})"
 
 
 def dump_json(value: Any) -> str:

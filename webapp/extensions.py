@@ -62,6 +62,11 @@ def _set_up_sqlite(connection, record) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see below
     for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "busy_timeout=30000"):
         connection.execute(f"pragma {pragma}")
+    connection.create_function("fold", 1, _fold, deterministic=True)
+
+
+def _fold(value: object) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 @event.listens_for(Engine, "begin")

@@ -10,8 +10,11 @@ from flask_limiter.errors import RateLimitExceeded
 from flask_security.core import current_user
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import DataError
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
+from webapp.extensions import db
 from webapp.lib import clock
 
 Navigation = Callable[[], dict]
@@ -34,6 +37,8 @@ def init_app(app: Flask, navigation: Navigation) -> None:
     app.register_error_handler(HTTPException, _error)
     app.register_error_handler(CSRFError, _error)
     app.register_error_handler(RateLimitExceeded, _error)
+    app.register_error_handler(DataError, _refuse_value)
+    app.register_error_handler(OverflowError, _refuse_value)
     app.after_request(_finish)
 
 
@@ -129,6 +134,19 @@ def ago(value: datetime | None) -> str:
 def count(value: int) -> str:
     """A number with thousands separated: 3,000."""
     return f"{value:,}"
+
+
+class RowId(IntegerConverter):
+    """A number in a URL that can be the id of a row; others are no page."""
+
+    def __init__(self, map: Map, max: int = 2**63 - 1, **options) -> None:
+        super().__init__(map, max=max, **options)
+
+
+def _refuse_value(error: Exception) -> Response:
+    """What no database keeps (a NUL in a text, a number of a hundred digits): the asker's fault."""
+    db.session.rollback()
+    return _error(BadRequest())
 
 
 def _error(error: HTTPException) -> Response:

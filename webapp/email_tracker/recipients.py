@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
+from webapp.columns import folded
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Group, Status, group_of
 from webapp.delivery.tallying import PARTS
@@ -87,11 +88,11 @@ def _selected(bulk_email_id: int, query: RecipientQuery) -> Select:
         statement = statement.where(Recipient.status.in_(FILTERS[query.show]))
     if query.cause:
         statement = statement.where(Recipient.cause == query.cause)
-    for word in query.search.casefold().split()[:6]:
+    for word in query.search.lower().split()[:6]:
         statement = statement.where(
             or_(
-                func.lower(Recipient.name).contains(word, autoescape=True),
-                func.lower(Recipient.address).contains(word, autoescape=True),
+                folded(Recipient.name).contains(word, autoescape=True),
+                folded(Recipient.address).contains(word, autoescape=True),
             )
         )
     return statement

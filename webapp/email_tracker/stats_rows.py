@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
 
 from webapp.bulk_email.models import BulkEmail
+from webapp.columns import folded
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status, label_of, label_text
 from webapp.email_tracker import timeline, wording
@@ -90,7 +91,6 @@ class StatsRows:
                 .limit(EXPORT_CHUNK)
             ).all()
             rows = [self._row(copy, bulk_email) for copy, bulk_email in lines]
-            db.session.expunge_all()
             yield from (row.cells for row in rows)
             if not rows:
                 return
@@ -110,8 +110,8 @@ class StatsRows:
             .where(Recipient.workspace_id == form.workspace_id, BulkEmail.tracked)
             .where(self._group(query.filter))
         )
-        for word in query.search.casefold().split()[:6]:
-            found = [func.lower(_TEXTS[key]).contains(word, autoescape=True)
+        for word in query.search.lower().split()[:6]:
+            found = [folded(_TEXTS[key]).contains(word, autoescape=True)
                      for key in ("name", "email", "subject")]  # fmt: skip
             statement = statement.where(or_(*found))
         return statement
@@ -124,7 +124,7 @@ class StatsRows:
         return or_(*clauses) if "any" in filter else and_(*clauses)
 
     def _condition(self, row: dict) -> ColumnElement[bool]:
-        key, operator, value = row["field"], row["op"], str(row.get("value", "")).casefold()
+        key, operator, value = row["field"], row["op"], str(row.get("value", "")).lower()
         if key == "status":
             return self._status_condition(operator, value)
         if key == "attempts" and operator in ("more", "less") and value.isdecimal():
@@ -132,7 +132,7 @@ class StatsRows:
             return count > int(value) if operator == "more" else count < int(value)
         if key not in _TEXTS or operator not in filtering.OPERATORS:
             raise FilterError("This form cannot be filtered like that.")
-        column = func.lower(_TEXTS[key])
+        column = folded(_TEXTS[key])
         return {
             "is": column == value,
             "is_not": column != value,
@@ -144,7 +144,7 @@ class StatsRows:
 
     def _status_condition(self, operator: str, value: str) -> ColumnElement[bool]:
         """By the words that are shown, so that "bounced" and "not sent" both find theirs."""
-        names = {status: self._title_of(status).casefold() for status in Status}
+        names = {status: self._title_of(status).lower() for status in Status}
         if operator == "contains":
             found = [status for status, name in names.items() if value in name]
         else:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, Float, Select, and_, cast, func, or_, select, true
 
+from webapp.columns import folded
 from webapp.extensions import db
 from webapp.forms.models import FieldKind, Form, Record
 
@@ -76,7 +77,7 @@ def _row(kinds: Mapping[str, str], row: Mapping) -> ColumnElement[bool]:
     if key not in kinds:
         raise FilterError(f"There is no field {key} any more.")
     column = value_of(key)
-    folded = func.lower(cast(column, db.Text))
+    text = folded(cast(column, db.Text))
     if operator in ("more", "less"):
         return _compare(kinds[key], column, operator, value)
     match operator:
@@ -85,23 +86,23 @@ def _row(kinds: Mapping[str, str], row: Mapping) -> ColumnElement[bool]:
         case "filled":
             return and_(column.is_not(None), cast(column, db.Text) != "")
         case "contains":
-            return folded.contains(value.lower(), autoescape=True)
+            return text.contains(value.lower(), autoescape=True)
         case "starts":
-            return folded.startswith(value.lower(), autoescape=True)
+            return text.startswith(value.lower(), autoescape=True)
         case "is":
-            return _equals(kinds[key], column, folded, value)
+            return _equals(kinds[key], column, text, value)
         case "is_not":
-            return or_(column.is_(None), ~_equals(kinds[key], column, folded, value))
+            return or_(column.is_(None), ~_equals(kinds[key], column, text, value))
     raise FilterError(f"There is no comparison {operator}.")
 
 
-def _equals(kind: str, column, folded, value: str) -> ColumnElement[bool]:
+def _equals(kind: str, column, text, value: str) -> ColumnElement[bool]:
     if kind == FieldKind.NUMBER:
         return cast(column, Float) == _number(value)
     if kind == FieldKind.YES_NO:
         truth = value.lower() in ("yes", "true", "1")
-        return folded.in_(("true", "1") if truth else ("false", "0"))
-    return folded == value.lower()
+        return text.in_(("true", "1") if truth else ("false", "0"))
+    return text == value.lower()
 
 
 def _compare(kind: str, column, operator: str, value: str) -> ColumnElement[bool]:

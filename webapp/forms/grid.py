@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Float, Integer, Numeric, Select, and_, or_
 from werkzeug.datastructures import MultiDict
 
 from webapp.columns import UtcDateTime
@@ -35,18 +35,21 @@ class Query:
     def url_values(self, **changes) -> str:
         """This query as a query string, changed by keyword: `query.url_values(after=cursor)`."""
         changed = replace(self, **({"after": ""} | changes))
-        pairs: list[tuple[str, str]] = []
-        if changed.search:
-            pairs.append(("q", changed.search))
-        if "any" in changed.filter:
-            pairs.append(("match", "any"))
-        for row in conditions(changed.filter):
-            pairs += [("field", row["field"]), ("op", row["op"]), ("value", row.get("value", ""))]
-        pairs += [("sort", ("-" if down else "") + key) for key, down in changed.sort]
-        pairs += [("column", key) for key in changed.columns]
-        if changed.after:
-            pairs.append(("after", changed.after))
-        return urlencode(pairs)
+        after = [("after", changed.after)] if changed.after else []
+        return urlencode(changed.pairs() + after)
+
+    def pairs(self, but: str = "") -> list[tuple[str, str]]:
+        """This query as names and values of a URL: but one of search, filter, sort, columns."""
+        filter = [("match", "any")] if "any" in self.filter else []
+        for row in conditions(self.filter):
+            filter += [("field", row["field"]), ("op", row["op"]), ("value", row.get("value", ""))]
+        parts = {
+            "search": [("q", self.search)] if self.search else [],
+            "filter": filter,
+            "sort": [("sort", ("-" if down else "") + key) for key, down in self.sort],
+            "columns": [("column", key) for key in self.columns],
+        }
+        return [pair for name, pairs in parts.items() if name != but for pair in pairs]
 
     def sorted_by(self, key: str) -> "tuple[tuple[str, bool], ...]":
         """The sorting after a click on a column's head: first up, then down, then none."""
@@ -119,18 +122,26 @@ def keyset(
 
 
 def _typed(values: list | None, order: Sequence) -> list | None:
-    """Cursor values as their columns' Python types: times come as ISO text."""
+    """Cursor values as their columns' Python types; None where they are not of this order."""
     if values is None or len(values) != len(order):
         return None
     try:
         return [
-            datetime.fromisoformat(value)
-            if isinstance(expression.type, UtcDateTime) and isinstance(value, str)
-            else value
+            _typed_one(value, expression)
             for value, (expression, _) in zip(values, order, strict=True)
         ]
-    except ValueError:
+    except (TypeError, ValueError):
         return None
+
+
+def _typed_one(value: object, expression: ColumnElement) -> object:
+    """Times come as ISO text. Raises TypeError, ValueError."""
+    if isinstance(expression.type, UtcDateTime):
+        return datetime.fromisoformat(value)  # type: ignore[arg-type]
+    kind = (int, float) if isinstance(expression.type, Float | Integer | Numeric) else str
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
 
 
 def make_cursor(values: Sequence) -> str:

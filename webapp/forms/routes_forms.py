@@ -110,9 +110,10 @@ def delete_field(slug: str, form_id: int, field_id: int) -> Response:
     auditing.note(
         "field.deleted", workspace=workspace, by=current_user, subject=form, name=field.label
     )
-    db.session.delete(field)
+    label = field.label
+    writing.delete_field(field)
     db.session.commit()
-    notice(f"The field {field.label} is gone.")
+    notice(f"The field {label} is gone.")
     return see_other(url_for("forms.edit", slug=slug, form_id=form.id))
 
 

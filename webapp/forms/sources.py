@@ -31,10 +31,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Page:
-    """`next_cursor` is "" on the last page."""
+    """`next_cursor` is "" on the last page. `looked_at` is said where a look at all rows would take
+    long: how many were looked at so far, this page's and those of the pages before."""
 
     rows: list[Row]
     next_cursor: str
+    looked_at: int | None = None
 
 
 class RowSource(Protocol):

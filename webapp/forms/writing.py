@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, literal, select, text, update
 
 from webapp.accounts.models import User, Workspace
 from webapp.extensions import db
@@ -13,6 +13,17 @@ from webapp.forms.models import Field, FieldKind, Form, Record, RecordAddress, R
 from webapp.lib import addresses, clock
 
 CHUNK = 2000
+_FORGET_POSTGRESQL = """
+    UPDATE records SET "values" = "values" - CAST(:key AS text), search = coalesce((
+        SELECT string_agg(lower(value), ' ')
+        FROM jsonb_each_text("values" - CAST(:key AS text))), '')
+    WHERE form_id = :form_id AND jsonb_exists("values", :key)"""
+_FORGET_SQLITE = """
+    UPDATE records SET "values" = json_remove("values", :path), search = coalesce((
+        SELECT group_concat(fold(CASE each.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'
+                                 ELSE each.value END), ' ')
+        FROM json_each(json_remove(records."values", :path)) AS each), '')
+    WHERE form_id = :form_id AND json_type("values", :path) IS NOT NULL"""
 RESERVED_KEYS = {"unsubscribe_url"}
 
 
@@ -50,6 +61,18 @@ def add_field(
     form.fields.append(field)
     db.session.flush()
     return field
+
+
+def delete_field(field: Field) -> None:
+    """Take a field and its values away, for good. Not committed."""
+    form_id, key = field.form_id, field.key
+    db.session.delete(field)
+    db.session.flush()
+    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    db.session.execute(
+        text(_FORGET_POSTGRESQL if is_postgresql else _FORGET_SQLITE),
+        {"form_id": form_id, "key": key, "path": f'$."{key}"'},
+    )
 
 
 def add_records(

@@ -1,0 +1,92 @@
+"""The grid over records: sorted, paged, and patient with large forms."""
+
+import pytest
+
+from tests import makers
+from webapp.extensions import db
+from webapp.forms import grid, record_rows, writing
+from webapp.forms.models import FieldKind, Form
+from webapp.forms.sources import Page
+
+pytestmark = pytest.mark.database
+ROWS = record_rows.RecordRows()
+
+
+def names(page: Page) -> list[str]:
+    return [row.cells["name"] for row in page.rows]
+
+
+def all_names(form: Form, query: str) -> list[str]:
+    """Every page after the other."""
+    seen, asked = [], grid.read_text(query)
+    while True:
+        page = ROWS.page(form, asked)
+        seen += names(page)
+        if not page.next_cursor:
+            return seen
+        asked = grid.read_text(asked.url_values(after=page.next_cursor))
+
+
+@pytest.fixture
+def form(cast, monkeypatch) -> Form:
+    """Thirty people, three of them named Bo and one without a name, in pages of four."""
+    monkeypatch.setattr(grid, "PAGE_SIZE", 4)
+    people = [(f"P{n:02}" if n % 10 else "Bo", f"p{n}@x.test") for n in range(29)] + [("", "x")]
+    return makers.make_form(cast.workspace, people)
+
+
+@pytest.mark.parametrize("query", ["", "sort=name", "sort=-name", "sort=name&sort=-email", "q=x"])
+def test_paging_shows_every_row_once(form: Form, query: str) -> None:
+    seen = all_names(form, query)
+    assert len(seen) == 30
+    assert len(set(seen)) == 28
+    if query in ("sort=name", "sort=-name"):
+        assert seen == sorted(seen, reverse=query.startswith("sort=-"))
+
+
+def test_numbers_are_paged_as_numbers(form: Form) -> None:
+    writing.add_field(form, "Age", FieldKind.NUMBER)
+    writing.add_records(form, [{"name": f"A{n}", "age": n} for n in (9, 10, -5, 1.5)], None, "made")
+    db.session.commit()
+    assert all_names(form, "sort=age")[-4:] == ["A-5", "A1.5", "A9", "A10"]
+    assert all_names(form, "sort=-age")[:4] == ["A10", "A9", "A1.5", "A-5"]
+
+
+@pytest.mark.parametrize("values", [["x"], ["x", "y"], [None, 1], [5, 1], [["x"], 1]])
+def test_a_cursor_of_another_sorting_begins_anew(form: Form, values: list) -> None:
+    query = grid.read_text("sort=name&after=" + grid.make_cursor(values))
+    assert names(ROWS.page(form, query)) == ["", "Bo", "Bo", "Bo"]
+
+
+@pytest.fixture
+def large(form: Form, monkeypatch) -> Form:
+    """The same form, taken for a large one: spans of five records, patience for one."""
+    monkeypatch.setattr(record_rows, "MAX_SORTED", 20)
+    monkeypatch.setattr(record_rows, "SPAN", 5)
+    monkeypatch.setattr(record_rows, "PATIENCE_SECONDS", -1)
+    return form
+
+
+def test_a_large_form_is_looked_through_span_by_span(large: Form) -> None:
+    page = ROWS.page(large, grid.read_text("q=bo"))
+    assert (names(page), page.looked_at) == ([], 5)
+
+    query = grid.read_text("q=bo")
+    further = ROWS.page(large, grid.read_text(query.url_values(after=page.next_cursor)))
+    assert (names(further), further.looked_at) == (["Bo"], 10)
+    assert all_names(large, "q=bo") == ["Bo"] * 3
+    assert all_names(large, "q=nobody") == []
+
+
+def test_a_full_page_of_a_large_form_says_nothing_of_looking(large: Form, monkeypatch) -> None:
+    monkeypatch.setattr(record_rows, "PATIENCE_SECONDS", 60)
+    page = ROWS.page(large, grid.read_text("q=p"))
+
+    assert (len(page.rows), page.looked_at) == (4, None)
+    assert len(all_names(large, "q=x")) == 30
+
+
+def test_a_large_form_is_not_sorted_by_its_columns(large: Form) -> None:
+    assert not any(column.is_sortable for column in ROWS.columns(large))
+    assert all_names(large, "sort=name") == all_names(large, "")
+    assert ROWS.count(large, grid.read_text("q=bo")) is None
