@@ -21,6 +21,9 @@ test: .venv/.dev $(VENDOR)  ## run all tests (SQLite; TEST_DATABASE_URL for Post
 bench: .venv/.dev $(VENDOR)  ## how fast it is, beside others (BENCH=sending …; ARGS="--help")
 	@$(VENV)/python -m tests.bench $(BENCH) $(ARGS)
 
+chaos: .venv/.dev $(VENDOR)  ## kill everything in mid-send, on SQLite and PostgreSQL (SHORT=1 as in CI)
+	@SHORT=$(SHORT) $(VENV)/pytest -n 2 --dist loadgroup -q -m chaos -p no:cacheprovider tests/chaos $(ARGS)
+
 lint: .venv/.dev  ## check the style
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
@@ -47,4 +50,4 @@ $(VENDOR): static/icons.txt hatch_build.py static/package-lock.json | .venv/.ins
 	@$(VENV)/python hatch_build.py || $(PIP) --editable . --no-deps
 	@touch $@
 
-.PHONY: help run test bench lint types clean
+.PHONY: help run test bench chaos lint types clean

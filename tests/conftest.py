@@ -109,12 +109,12 @@ def app(_session_app: Flask) -> Flask:
     with _session_app.app_context():
         _session_app.extensions["redis"].flushdb()
         (_session_app.config["SETTINGS"].data_dir / adopting.NOTE).unlink(missing_ok=True)
-        _empty_tables()
+        empty_tables()
         yield _session_app
         db.session.remove()
 
 
-def _empty_tables() -> None:
+def empty_tables() -> None:
     """Much quicker than making them anew."""
     tables = [table.name for table in reversed(db.metadata.sorted_tables)]
     with db.engine.begin() as connection:

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# what to do at a step: bytes are said, "hang" says nothing, "close" hangs up, None goes on
+# what to do at a step: bytes are said, "hang" says nothing, "close" hangs up, another text is said
+# before hanging up (as after a 421), None goes on
 Action = bytes | str | None
 Script = Callable[[str, str], Action]
 
@@ -99,7 +100,7 @@ class SmtpServer:
             raise _Close
         content = await reader.readuntil(b"\r\n.\r\n")
         action = self.script("dot", address)
-        if action is None or isinstance(action, str) or action.startswith(b"2"):
+        if action in (None, "hang", "close") or action[:1] in ("2", b"2"):
             self.ledger.mails.append((address, content))
         await self._say(writer, "dot", address, b"250 2.0.0 taken", action)
 
@@ -111,6 +112,10 @@ class SmtpServer:
             raise _Close
         if action == "hang":
             await asyncio.sleep(3600)
+        if isinstance(action, str):
+            writer.write(action.encode() + b"\r\n")
+            await writer.drain()
+            raise _Close
         said = usual if action is None else action
         writer.write(said + b"\r\n")
         return said[:1] in b"23"

@@ -1,6 +1,6 @@
-"""A whole sending side made of real processes, and the ledger that proves what became of it."""
+"""A whole sending side made of real processes, driven from outside: by the database, the mail
+server, Redis and signals only, so that it says the same of every engine."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,118 +8,176 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from tests import makers
-from tests.cast import make_cast
-from tests.smtp_server import SmtpServer
-from webapp import create_app, settings
+from tests.cast import Cast, make_cast
+from tests.chaos.judging import Finding, Imbalance, judge, snapshot
+from tests.conftest import empty_tables
+from tests.running.conftest import descendants, parent_of
+from tests.smtp_server import Action, Script, SmtpServer
+from webapp import create_app, queue, settings
+from webapp.bulk_email import jobs
 from webapp.bulk_email.models import BulkEmail
-from webapp.delivery import recomputing
-from webapp.delivery.models import Recipient, Tally
+from webapp.delivery.models import Connection
 from webapp.delivery.statuses import Status
-from webapp.delivery.tallying import books
 from webapp.extensions import db
 from webapp.running import migrating
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 2
-PAUSE_SECONDS = 0.004  # of the mail server for each mail, so that faults hit in mid-send
+WORKER = ("worker.py", "--lanes", "sending")
+CHAOS_WORKER = ("-m", "tests.chaos.worker")
+
+
+@dataclass
+class Slow:
+    """A script for the mail server: every mail takes its time, so that faults hit in mid-send."""
+
+    seconds: float = 0.004
+    then: Script = lambda step, address: None
+
+    def __call__(self, step: str, address: str) -> Action:
+        if step == "dot":
+            time.sleep(self.seconds)
+        return self.then(step, address)
 
 
 @dataclass
 class Scene:
-    """One email to many, real workers at it, and the server that counts."""
+    """Emails to many, real workers at them, and the server that counts."""
 
     app: Flask
     environment: dict[str, str]
     server: SmtpServer
-    worker: subprocess.Popen | None = None
+    cast: Cast
+    connection: Connection
+    findings: list[Finding]
+    workers: list[subprocess.Popen] = field(default_factory=list)
+    emails: list[int] = field(default_factory=list)
+    imbalances: list[Imbalance] = field(default_factory=list)
 
-    def start_worker(self) -> None:
-        self.worker = subprocess.Popen(
-            [sys.executable, "worker.py", "--lanes", "sending"],
-            cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+    # ---- emails
 
-    def stop_worker(self, with_signal: int = signal.SIGTERM) -> float:
+    def send(self, people: int, prefix: str = "p", **values) -> BulkEmail:
+        """An email to `people`, started and not yet prepared; a worker is woken."""
+        rows = [(f"Person {n}", f"{prefix}{n}@x.test") for n in range(people)]
+        form = makers.make_form(self.cast.workspace, rows)
+        bulk_email = makers.make_email(form, self.connection, **values)
+        nonce = f"chaos-{bulk_email.id}"
+        assert makers.sending.start(bulk_email, nonce=nonce, by=self.cast.alice, tracked=True)
+        self.emails.append(bulk_email.id)
+        queue.wake(jobs.prepare, bulk_email.id)
+        return bulk_email
+
+    # ---- processes
+
+    def start_worker(self, command: tuple[str, ...] = WORKER) -> subprocess.Popen:
+        with (Path(self.environment["DATA_DIR"]) / "workers.log").open("a") as log:
+            worker = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT, env=os.environ | self.environment, stdout=log, stderr=log,
+            )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def stop_worker(self, worker: subprocess.Popen, with_signal: int = signal.SIGTERM) -> float:
         """Seconds until it was gone."""
         begin = time.monotonic()
-        self.worker.send_signal(with_signal)
-        self.worker.wait(30)
+        worker.send_signal(with_signal)
+        worker.wait(30)
+        self.workers.remove(worker)
         return time.monotonic() - begin
+
+    def stop_all(self) -> None:
+        for worker in list(self.workers):
+            with suppress(ProcessLookupError):
+                self.stop_worker(worker, signal.SIGKILL)
+
+    def processes(self) -> list[int]:
+        """Those below the workers: lanes, clocks, horses."""
+        return [pid for worker in self.workers for pid in descendants(worker.pid)]
+
+    def horses(self) -> list[int]:
+        """Those that do the jobs: forks of lanes, which are forks of workers."""
+        parents = {worker.pid for worker in self.workers}
+        return [pid for pid in self.processes() if parent_of(pid) not in parents]
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.environment["REDIS_URL"])
 
+    # ---- what has become of it
+
     def counts(self) -> Counter:
-        counts = Counter(db.session.scalars(select(Recipient.status)))
-        db.session.rollback()  # on SQLite even a reader here would keep the writers out
+        """{status: how many}; that the books balance at this instant is noted on the way."""
+        counts, imbalances = snapshot(self.emails)
+        self.imbalances += imbalances
         return counts
 
-    def wait_for(self, done: Callable[[Counter], bool], seconds: float = 60) -> Counter:
+    def wait_for(self, done: Callable[[Counter], object], seconds: float = 60) -> Counter:
         end = time.monotonic() + seconds
+        counts = Counter()
         while time.monotonic() < end:
-            counts = self.counts()
-            if done(counts):
-                return counts
+            try:
+                counts = self.counts()
+            except DBAPIError:  # the database is being restarted
+                db.session.remove()
+            else:
+                is_done = done(counts)
+                db.session.rollback()  # on SQLite whoever has read keeps the writers out
+                if is_done:
+                    return counts
             time.sleep(0.1)
-        raise AssertionError(f"still {self.counts()} after {seconds} s")
+        raise AssertionError(f"still {dict(counts)} after {seconds} s")
 
-    def wait_until_over(self, seconds: float = 90) -> Counter:
-        """Nothing queued and nothing in flight any more."""
-        return self.wait_for(lambda counts: not counts[Status.QUEUED], seconds)
+    def wait_until_over(self, seconds: float = 120) -> Counter:
+        """Everybody is prepared and nothing is queued, nor in flight, any more."""
+        people = self.people()
+        return self.wait_for(
+            lambda counts: counts.total() == people and not counts[Status.QUEUED], seconds
+        )
 
-    def report(self, fault: str, kills: int) -> dict:
-        """What the ledger says of the rows: one JSON line, and the invariants as a dict."""
-        copies = db.session.scalars(select(Recipient)).all()
-        mails = Counter(self.server.ledger.addresses)
-        twice = {address for address, number in mails.items() if number > 1}
-        by_address = {copy.address: copy for copy in copies}
-        lost = [
-            copy
-            for copy in copies
-            if (copy.status is Status.SENT) != (copy.address in mails)
-            and copy.status is not Status.UNCONFIRMED
-        ]
-        found = {
-            "fault": fault,
-            "database": db.engine.dialect.name,
-            "kills": kills,
-            "mails": sum(mails.values()),
-            "lost": len(lost),
-            "doubled": len(twice),
-            "unflagged": sum(by_address[a].status is not Status.UNCONFIRMED for a in twice),
-            "unconfirmed": sum(copy.status is Status.UNCONFIRMED for copy in copies),
-            "balanced": books(db.session.scalar(select(Tally))).selected == len(copies)
-            and recomputing.computed([c.id for c in copies]) == {c.id: c.status for c in copies},
-            "in_flight": sum(copy.in_flight_at is not None for copy in copies),
-        }
-        print(json.dumps(found))
+    def people(self) -> int:
+        found = db.session.scalars(select(BulkEmail.expected).where(BulkEmail.id.in_(self.emails)))
+        total = sum(found)
+        db.session.rollback()
+        return total
+
+    def stage_of(self, bulk_email_id: int) -> str:
+        found = db.session.scalar(select(BulkEmail.stage).where(BulkEmail.id == bulk_email_id))
+        db.session.rollback()
         return found
 
+    def conclude(self, fault: str, kills: int, **allowed: int) -> Finding:
+        """Hold rows against ledger, print the JSON line, and fail where an invariant is broken."""
+        return self.tell(
+            judge(self.emails, self.server.ledger, self.imbalances, fault, kills, **allowed)
+        )
 
-def workers_of(pid: int) -> list[int]:
-    """The processes below `pid`, deepest last."""
-    lines = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
-    parents = [tuple(map(int, line.split())) for line in lines.splitlines()]
-    found, level = [], [pid]
-    while level:
-        level = [child for child, parent in parents if parent in level]
-        found += level
-    return found
+    def tell(self, finding: Finding) -> Finding:
+        self.findings.append(finding)
+        assert finding.ok, finding.broken
+        return finding
 
 
 @contextmanager
-def scene(database_url: str, redis_url: str, folder: Path, people: int) -> Iterator[Scene]:
-    """An email to `people`, started and not yet prepared; no worker runs yet."""
-    values = {
+def scene(
+    database_url: str,
+    redis_url: str,
+    folder: Path,
+    findings: list[Finding],
+    script: Script | None = None,
+    **connection: object,
+) -> Iterator[Scene]:
+    """An empty installation with a mail server. No worker runs yet."""
+    environment = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "DATA_DIR": str(folder),
@@ -128,36 +186,29 @@ def scene(database_url: str, redis_url: str, folder: Path, people: int) -> Itera
         "ALLOW_PRIVATE_SMTP": "yes",
         "BASE_URL": "http://localhost",
     }
-    app = create_app(settings.read(values))
-    with app.app_context(), SmtpServer(_slowly) as server:
-        db.drop_all()
-        db.session.execute(text("DROP TABLE IF EXISTS alembic_version"))
-        db.session.commit()
-        migrating.upgrade(app)
+    app = create_app(settings.read(environment))
+    migrating.upgrade(app)
+    with app.app_context(), SmtpServer(script or Slow()) as server:
+        empty_tables()
         app.extensions["redis"].flushall()
         cast = make_cast()
-        rows = [(f"Person {n}", f"p{n}@x.test") for n in range(people)]
-        form = makers.make_form(cast.workspace, rows)
-        connection = makers.make_connection(cast.workspace, server.port, max_connections=2)
-        bulk_email = makers.make_email(form, connection)
-        assert makers.sending.start(bulk_email, nonce="chaos", by=None, tracked=True)
-        made = Scene(app, os.environ | values, server)
+        relay = makers.make_connection(
+            cast.workspace, server.port, **{"max_connections": 2} | connection
+        )
+        made = Scene(app, environment, server, cast, relay, findings)
         try:
             yield made
         finally:
-            if made.worker and made.worker.poll() is None:
-                made.stop_worker(signal.SIGKILL)
+            made.stop_all()
             db.session.remove()
             db.engine.dispose()
     app.extensions["redis"].close()
 
 
-def _slowly(step: str, address: str) -> None:
-    if step == "dot":
-        time.sleep(PAUSE_SECONDS)
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
-def stage_of(scene: Scene) -> str:
-    found = db.session.scalar(select(BulkEmail.stage))
-    db.session.rollback()
-    return found
+def some_are_sent(counts: Counter) -> bool:
+    return counts[Status.SENT] > 20
