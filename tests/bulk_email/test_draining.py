@@ -54,7 +54,7 @@ def test_everybody_selected_ends_with_a_status(cast) -> None:
         ("rcpt", b"550 5.1.1 no such user", "bounced", "mailbox_missing"),
         ("rcpt", b"450 4.2.0 greylisted, come back", "retrying", "greylisted"),
         ("rcpt", b"421 4.3.2 too many connections", "retrying", "too_fast"),
-        ("rcpt", b"550-first\r\n550 5.7.1 relay access denied", "failed", "our_server"),
+        ("rcpt", b"550-first\r\n550 5.1.1 unknown user", "bounced", "mailbox_missing"),
         ("data", b"452 4.2.2 mailbox full", "retrying", "mailbox_full"),
         ("dot", b"554 5.7.1 looks like spam", "bounced", "blocked_content"),
         ("dot", b"451 4.7.1 try later", "retrying", "too_fast"),
@@ -81,6 +81,64 @@ def test_every_answer_has_its_status(cast, step, answer, status, cause, extensio
     assert ann.cause == cause
     assert ann.in_flight_at is None
     assert_balanced(bulk_email)
+
+
+def test_a_refusal_that_speaks_of_us_pauses_the_email_and_fails_nobody(cast) -> None:
+    denying = [True]
+
+    def script(at: str, address: str):
+        return b"550 5.7.1 relay access denied" if at == "rcpt" and denying[0] else None
+
+    with SmtpServer(script) as server:
+        form = makers.make_form(cast.workspace, PEOPLE[:2])
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.send(bulk_email)
+        assert bulk_email.stage == Stage.PAUSED
+        assert "relay access denied" in bulk_email.pause_reason
+        assert "failed" not in makers.statuses(bulk_email).values()
+        denying[0] = False
+        sending.resume(bulk_email, cast.alice)
+        makers.draining.drain(makers.make_setting(), 10)
+
+    assert set(makers.statuses(bulk_email).values()) == {"sent"}
+    assert_balanced(bulk_email)
+
+
+def test_who_is_refused_again_after_a_person_resumed_has_failed(cast) -> None:
+    def script(at: str, address: str):
+        is_ann = at == "rcpt" and address.startswith("ann")
+        return b"550 5.7.1 relay access denied" if is_ann else None
+
+    with SmtpServer(script) as server:
+        form = makers.make_form(cast.workspace, PEOPLE[:2])
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.send(bulk_email)
+        sending.resume(bulk_email, cast.alice)
+        makers.draining.drain(makers.make_setting(), 10)
+
+    assert makers.statuses(bulk_email) == {"ann@x.test": "failed", "bo@x.test": "sent"}
+    assert bulk_email.stage == Stage.FINISHED
+
+
+def test_refused_credentials_ask_a_person(cast) -> None:
+    with SmtpServer(lambda at, address: b"554 not you" if at == "banner" else None) as server:
+        form = makers.make_form(cast.workspace, PEOPLE[:1])
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.send(bulk_email)
+
+    assert bulk_email.stage == Stage.PAUSED
+    assert "554 not you" in bulk_email.pause_reason
+
+
+def test_a_backup_takes_over_while_the_first_cannot_be_reached(cast) -> None:
+    with SmtpServer() as server:
+        backup = makers.make_connection(cast.workspace, server.port, name="Second")
+        first = makers.make_connection(cast.workspace, port=9, backup_id=backup.id)
+        bulk_email = makers.make_email(makers.make_form(cast.workspace, PEOPLE[:2]), first)
+        makers.send(bulk_email)
+
+    assert set(makers.statuses(bulk_email).values()) == {"sent"}
+    assert set(db.session.scalars(select(Recipient.connection_id))) == {backup.id}
 
 
 def test_a_line_cut_in_mid_data_is_never_taken_for_sent(cast) -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from typing import Any
 
 import uvloop
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.orm import aliased
 
 from webapp.bulk_email import preparing, sending
 from webapp.bulk_email.handing_over import Handover, Setting
+from webapp.bulk_email.lines import Lines
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.columns import database_now
 from webapp.delivery import leasing, pausing
@@ -17,6 +20,9 @@ from webapp.lib import clock, stopping
 from webapp.mail.conversation import ConnectError
 
 TURN_SECONDS = 2  # then the email least recently served has its turn
+PATIENCE_SECONDS = 3.0
+MEND_THEN_RESUME = "Mend the connection, then resume; nobody is lost."
+REFUSED_US = "The mail server refuses to send for us: {}. " + MEND_THEN_RESUME
 
 
 def drain(setting: Setting, seconds: float) -> bool:
@@ -26,36 +32,91 @@ def drain(setting: Setting, seconds: float) -> bool:
 
 
 async def _drain(setting: Setting, end: float) -> bool:
-    handovers: dict[int, Handover] = {}
+    serving = _Serving(setting)
     try:
         while time.monotonic() < end and not stopping.is_asked():
             if not setting.may_send():
                 return False
             is_preparing = prepare_waiting()
             bulk_email = next_email()
-            if bulk_email is None and not is_preparing:
-                return False
-            if bulk_email is None:
-                continue
-            await _serve(bulk_email, setting, handovers)
+            if bulk_email is not None:
+                await serving.serve(bulk_email)
+            elif not is_preparing:
+                if not is_due_soon():
+                    return False
+                await asyncio.sleep(PATIENCE_SECONDS / 10)
         return True
     finally:
-        await asyncio.gather(*(handover.close() for handover in handovers.values()))
+        await serving.close()
 
 
-async def _serve(bulk_email: BulkEmail, setting: Setting, handovers: dict[int, Handover]) -> None:
-    """One turn of one email."""
-    email_id, connection_id = bulk_email.id, bulk_email.connection_id
-    try:
-        if email_id not in handovers:
-            handovers[email_id] = Handover(bulk_email, setting)
-    except ConnectError as error:
-        pausing.rest(connection_id, str(error))
-        db.session.commit()
-        return
-    _note_turn(email_id)
-    await handovers[email_id].serve(TURN_SECONDS)
-    sending.finish_if_done(email_id)
+class _Serving:
+    """What is kept between turns: lines by Connection, handovers by email and Connection."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._lines: dict[int, Lines] = {}
+        self._handovers: dict[tuple[int, int], Handover] = {}
+
+    async def serve(self, bulk_email: BulkEmail) -> None:
+        """One turn of one email."""
+        email_id, connection_id = bulk_email.id, usable_connection(bulk_email).id
+        deadline = bulk_email.deadline
+        _note_turn(email_id)
+        try:
+            handover = self._handover(bulk_email)
+        except ConnectError as error:
+            note_no_entry(bulk_email, connection_id, error)
+            return
+        if not await self._lines[connection_id].take_seats():
+            await asyncio.sleep(PATIENCE_SECONDS / 10)  # other workers hold them all
+            return
+        turn = await handover.serve(TURN_SECONDS, deadline)
+        if turn.error is not None:
+            note_no_entry(bulk_email, connection_id, turn.error)
+        elif turn.refusal:
+            sending.pause(bulk_email, None, REFUSED_US.format(turn.refusal[:300]))
+        if turn.has_unknown_domains:
+            self._setting.on_unknown_domains()
+        sending.finish_if_done(email_id)
+
+    def _handover(self, bulk_email: BulkEmail) -> Handover:
+        connection = usable_connection(bulk_email)
+        setting = self._setting
+        if connection.id not in self._lines:
+            server = setting.server_of(connection)
+            self._lines[connection.id] = Lines(
+                connection, server, setting.owner, setting.lease_seconds
+            )
+        key = (bulk_email.id, connection.id)
+        if key not in self._handovers:
+            provider = setting.providers[connection.provider]
+            lines = self._lines[connection.id]
+            self._handovers[key] = Handover(bulk_email, lines, provider, setting)
+        return self._handovers[key]
+
+    async def close(self) -> None:
+        await asyncio.gather(*(lines.close() for lines in self._lines.values()))
+
+
+def usable_connection(bulk_email: BulkEmail) -> Connection:
+    """The email's Connection, or its backup while it rests and the backup does not."""
+    connection: Connection = bulk_email.connection
+    backup = connection.backup
+    now = clock.now()
+    if connection.is_resting(now) and backup and not backup.is_resting(now):
+        return backup
+    return connection
+
+
+def note_no_entry(bulk_email: BulkEmail, connection_id: int, error: ConnectError) -> None:
+    """Nobody let us in: the Connection rests. Where they refused us, waiting mends nothing: unless
+    a backup takes over, the email asks a person. Commits."""
+    pausing.rest(connection_id, str(error))
+    db.session.commit()
+    has_backup = usable_connection(bulk_email).id != connection_id
+    if error.is_refusal and not has_backup:
+        sending.pause(bulk_email, None, f"{error} {MEND_THEN_RESUME}"[:500])
 
 
 def prepare_waiting() -> bool:
@@ -72,22 +133,47 @@ def prepare_waiting() -> bool:
 
 
 def next_email() -> BulkEmail | None:
-    """The email least recently served of those that have a copy due and a Connection not resting.
-    Ends the transaction."""
-    due = exists().where(*leasing.due(BulkEmail.id))
+    """The email least recently served of those that have a copy due and a Connection, or a backup
+    of it, not resting. Ends the transaction."""
+    backup = aliased(Connection)
     found = db.session.scalar(
         select(BulkEmail)
         .join(Connection, Connection.id == BulkEmail.connection_id)
+        .outerjoin(backup, backup.id == Connection.backup_id)
         .where(
             BulkEmail.stage == Stage.SENDING,
-            or_(Connection.paused_until.is_(None), Connection.paused_until <= database_now()),
-            due,
+            or_(
+                _is_ready(Connection),
+                and_(backup.id.is_not(None), backup.removed_at.is_(None), _is_ready(backup)),
+            ),
+            exists().where(*leasing.due(BulkEmail.id)),
         )
         .order_by(BulkEmail.last_served_at.asc().nulls_first(), BulkEmail.id)
         .limit(1)
     )
     db.session.commit()
     return found
+
+
+def _is_ready(connection: Any) -> ColumnElement[bool]:
+    return or_(connection.paused_until.is_(None), connection.paused_until <= database_now())
+
+
+def is_due_soon() -> bool:
+    """Whether a copy's turn comes within seconds: then it is not worth ending. Ends the
+    transaction."""
+    found = db.session.scalar(
+        select(BulkEmail.id)
+        .join(Connection, Connection.id == BulkEmail.connection_id)
+        .where(
+            BulkEmail.stage == Stage.SENDING,
+            _is_ready(Connection),
+            exists().where(*leasing.due(BulkEmail.id, within_seconds=PATIENCE_SECONDS)),
+        )
+        .limit(1)
+    )
+    db.session.commit()
+    return found is not None
 
 
 def _note_turn(email_id: int) -> None:

@@ -1,19 +1,22 @@
 """Handing the copies of one email to its relay: several conversations, one hand of copies."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import exists
 
 from webapp.bulk_email import freezing, judging
 from webapp.bulk_email.in_hand import Hand, Held
+from webapp.bulk_email.lines import Lines
 from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.bulk_email.traffic import Traffic
 from webapp.delivery import pausing, suppressing, tokens
 from webapp.delivery.leasing import Outcome
 from webapp.delivery.models import Connection
 from webapp.delivery.statuses import Status
-from webapp.extensions import db
 from webapp.lib import addresses, clock, stopping
 from webapp.mail import merging
 from webapp.mail.conversation import ConnectError, Conversation, Server
@@ -23,9 +26,7 @@ from webapp.mail.transactions import Result
 from webapp.providers.contract import Provider
 
 GROUP = 32  # copies in hand for each conversation, at most: so many a crash leaves in doubt
-MOST_CONVERSATIONS = 16
 LOOK_SECONDS = 0.5  # how long an outcome waits for company before it is stored
-REOPEN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,96 +42,81 @@ class Setting:
     server_of: Callable[[Connection], Server]
     providers: Mapping[str, Provider]
     may_send: Callable[[], bool] = lambda: True
+    on_unknown_domains: Callable[[], None] = lambda: None
     group: int = GROUP
 
 
-class Handover:
-    """Sends the copies of one email over its Connection; conversations are kept between turns."""
+@dataclass(frozen=True)
+class Turn:
+    """How a turn went: whether any copy was taken; that nobody let us in; what they said of us
+    that a person must mend; whether there are domains to be looked up."""
 
-    def __init__(self, bulk_email: BulkEmail, setting: Setting) -> None:
-        connection: Connection = bulk_email.connection
+    any_taken: bool
+    error: ConnectError | None
+    refusal: str
+    has_unknown_domains: bool
+
+
+class Handover:
+    """Sends the copies of one email over the lines to its relay, turn by turn."""
+
+    def __init__(self, bulk_email: BulkEmail, lines: Lines, provider: Provider, setting: Setting):
         self._setting = setting
+        self._lines = lines
         self._workspace_id = bulk_email.workspace_id
-        self._connection_id = connection.id
-        self._deadline = bulk_email.deadline
-        tracking = setting.providers[connection.provider].tracking_headers
-        self._template = freezing.compiled(bulk_email.template, tracking)
-        server = setting.server_of(connection)
-        width = max(1, min(connection.max_connections, MOST_CONVERSATIONS))
-        self._conversations = [Conversation(server) for _ in range(width)]
+        self._deadline: datetime | None = None
+        self._template = freezing.compiled(bulk_email.template, provider.tracking_headers)
+        self._traffic = Traffic(bulk_email.id, lines.connection_id)
         self._hand = Hand(
             bulk_email_id=bulk_email.id,
+            connection_id=lines.connection_id,
+            traffic=self._traffic,
             owner=setting.owner,
             lease_seconds=setting.lease_seconds,
-            most=setting.group * width,
+            most=setting.group,
             may_send=exists().where(
                 BulkEmail.id == bulk_email.id, BulkEmail.stage == Stage.SENDING
             ),
             also=self._consequences,
         )
         self._wake = asyncio.Event()
-        self._reopen_at = 0.0
-        self._opening: asyncio.Task | None = None
+        self._refusal = ""  # what they said of us, not of the recipient
 
-    async def serve(self, seconds: float) -> bool:
-        """Send what is due for `seconds`, then settle what is in hand. False: nothing was due, or
-        nobody let us in. Commits."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
+    async def serve(self, seconds: float, deadline: datetime | None) -> Turn:
+        """Send what is due for `seconds`, then settle what is in hand; what is refused for now is
+        tried until `deadline`. Commits."""
+        self._deadline, self._refusal = deadline, ""
+        end = time.monotonic() + seconds
+        self._hand.most = self._setting.group * self._lines.width
         any_taken = False
+        error = await self._lines.open()
+        for talk in self._lines.open_ones:
+            self._begin(talk)
         while True:
-            error = await self._open_some()
-            is_over = error is not None or loop.time() > end or stopping.is_asked()
+            error = error or (None if self._lines.open_ones else await self._lines.open())
+            is_over = error or self._refusal or time.monotonic() > end or stopping.is_asked()
             if is_over:
                 self._hand.put_back()
+            else:
+                self._lines.mend(self._begin)
             taken = await self._hand.exchange(0 if is_over else self._hand.room)
             any_taken = any_taken or bool(taken)
-            if error is not None:
-                pausing.rest(self._connection_id, str(error))
-                db.session.commit()
-                return any_taken
             self._feed()
             if not taken and self._hand.is_empty:
-                return any_taken
+                break
             await self._wait()
+        await self._lines.settle()
+        return Turn(any_taken, error, self._refusal, self._traffic.has_unknown_domains)
 
-    async def close(self) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
-        await asyncio.gather(*(conversation.close() for conversation in self._conversations))
-
-    # ---- conversations
-
-    async def _open_some(self) -> ConnectError | None:
-        """Open what is closed: all at the beginning; later one at a time, while the others go on.
-        An error only when none is open at all."""
-        closed = [talk for talk in self._conversations if not talk.is_open]
-        is_any_open = len(closed) < len(self._conversations)
-        now = asyncio.get_running_loop().time()
-        if not closed or (is_any_open and now < self._reopen_at):
-            return None
-        self._reopen_at = now + REOPEN_SECONDS
-        if is_any_open:
-            if self._opening is None or self._opening.done():
-                self._opening = asyncio.create_task(self._open(closed[0]))
-            return None
-        errors = await asyncio.gather(*(self._open(talk) for talk in closed))
-        return None if None in errors else errors[0]
-
-    async def _open(self, conversation: Conversation) -> ConnectError | None:
-        try:
-            await conversation.open()
-        except ConnectError as error:
-            return error
-        conversation.begin(self._next, self._note, self._wake.set)
-        return None
+    def _begin(self, talk: Conversation) -> None:
+        talk.begin(self._next, self._note, self._wake.set)
+        talk.feed()
 
     def _feed(self) -> None:
-        for conversation in self._conversations:
+        for talk in self._lines.open_ones:
             if not self._hand.supply:
                 return
-            conversation.feed()
+            talk.feed()
 
     async def _wait(self) -> None:
         """Until half of the hand is used up, all is answered, or half a second has passed."""
@@ -146,9 +132,13 @@ class Handover:
     def _next(self) -> tuple[Held, Message] | None:
         """The next mail for the wire."""
         hand = self._hand
-        while hand.supply and not stopping.is_asked():
+        while hand.supply and not stopping.is_asked() and not self._refusal:
             held = hand.supply.popleft()
             held.began_at = clock.now()
+            if self._traffic.is_resting(held.destination, held.began_at):
+                held.due_again = self._traffic.later(held.destination, held.began_at)
+                hand.returned.append(held)
+                continue
             try:
                 message = self._message(held)
             except (merging.MergeError, HeaderError) as error:
@@ -165,7 +155,11 @@ class Handover:
         if result is None:
             hand.returned.append(held)
         else:
-            hand.outcomes.append(judging.judge(held, result, self._deadline))
+            said = judging.judge(held, result, self._deadline)
+            hand.outcomes.append(said)
+            self._traffic.note(said, held.destination, result.reply)
+            if judging.speaks_of_us(said):
+                self._refusal = said.reply
         if hand.room or not hand.on_wire:
             self._wake.set()
 
@@ -196,4 +190,4 @@ class Handover:
             ],
         )
         if outcomes:
-            pausing.note_success(self._connection_id)
+            pausing.note_success(self._lines.connection_id)

@@ -12,7 +12,8 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
-from webapp.delivery import leasing
+from webapp.bulk_email.traffic import Notes, Traffic
+from webapp.delivery import budgeting, leasing
 from webapp.extensions import db
 
 log = structlog.get_logger()
@@ -27,7 +28,9 @@ class Held:
     row: Row
     fence: int
     date: datetime
+    destination: str
     began_at: datetime | None = None
+    due_again: datetime | None = None  # of one that goes back: its turn comes later
 
 
 @dataclass
@@ -35,6 +38,8 @@ class Hand:
     """At most `most` copies of one email. `also(outcomes)` joins each transaction that stores."""
 
     bulk_email_id: int
+    connection_id: int
+    traffic: Traffic
     owner: str
     lease_seconds: float
     most: int
@@ -71,12 +76,13 @@ class Hand:
         """
         outcomes, self.outcomes = self.outcomes, []
         returned, self.returned = self.returned, []
-        if not (outcomes or returned or room or self._is_renewal_due()):
+        notes = self.traffic.cut()
+        if not (outcomes or returned or room or notes or self._is_renewal_due()):
             return 0
         end, pause = time.monotonic() + DATABASE_PATIENCE_SECONDS, 0.1
         while True:
             try:
-                taken = await asyncio.to_thread(self._commit, outcomes, returned, room)
+                taken = await asyncio.to_thread(self._commit, outcomes, returned, notes, room)
                 break
             except DBAPIError as error:
                 log.warning("outcomes_wait", copies=len(outcomes), error=str(error.orig))
@@ -84,27 +90,33 @@ class Hand:
                     raise
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
-        self.supply.extend(
-            [Held(row, taken.fence, row.first_tried_at or taken.at) for row in taken.rows]
-        )
-        return len(taken.rows)
+        self.supply.extend(taken)
+        return len(taken)
 
     def _commit(
-        self, outcomes: Sequence[leasing.Outcome], returned: Sequence[Held], room: int
-    ) -> leasing.Taken:
+        self,
+        outcomes: Sequence[leasing.Outcome],
+        returned: Sequence[Held],
+        notes: Notes | None,
+        room: int,
+    ) -> list[Held]:
         """One transaction, in a thread of its own: the wire never waits for the disk."""
         flights = self._flights.copy()
         flights.subtract([*(said.fence for said in outcomes), *(held.fence for held in returned)])
+        is_renewed = self._is_renewal_due()
         try:
             leasing.record_outcomes(outcomes)
-            leasing.take_back([(held.row.id, held.fence) for held in returned])
+            leasing.take_back([(held.row.id, held.fence, held.due_again) for held in returned])
             self.also(outcomes)
-            taken = self._take(room)
-            flights[taken.fence] += len(taken.rows)
+            if notes is not None:
+                self.traffic.store(notes)
+            taken = self._take(room) if room else leasing.Taken(0, [], cursor=self._cursor)
+            admitted = self._admit(taken)
+            flights[taken.fence] += len(admitted)
             leasing.land([fence for fence, left in flights.items() if fence and not left])
-            is_renewed = self._is_renewal_due()
             if is_renewed:
                 leasing.renew(self.owner, self.lease_seconds)
+                budgeting.keep_seats(self.owner, self.lease_seconds)
             db.session.commit()
         except BaseException:
             db.session.rollback()
@@ -113,19 +125,35 @@ class Hand:
         self._cursor = taken.cursor
         if is_renewed:
             self._renewed_at = time.monotonic()
-        return taken
+        return admitted
 
     def _take(self, room: int) -> leasing.Taken:
-        if not room:
+        """As many as there is room for and the Connection may send."""
+        allowed = budgeting.allowance(self.connection_id, room)
+        if not allowed:
             return leasing.Taken(0, [], cursor=self._cursor)
         return leasing.take(
             self.bulk_email_id,
             owner=self.owner,
-            count=room,
+            count=allowed,
             seconds=self.lease_seconds,
             may_send=self.may_send,
+            connection_id=self.connection_id,
             after=self._cursor,
         )
+
+    def _admit(self, taken: leasing.Taken) -> list[Held]:
+        """Those whose destination takes them now; the others go back until their turn."""
+        if not taken.rows:
+            return []
+        go, wait = self.traffic.admit(taken.rows)
+        leasing.take_back([(row.id, taken.fence, again) for row, again in wait])
+        budgeting.spend(self.connection_id, len(go))
+        destination_of = self.traffic.destination_of
+        return [
+            Held(row, taken.fence, row.first_tried_at or taken.at, destination_of(row.address_key))
+            for row in go
+        ]
 
     def _is_renewal_due(self) -> bool:
         return bool(self._flights) and (

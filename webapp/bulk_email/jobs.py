@@ -12,6 +12,7 @@ from webapp.bulk_email import draining, preparing, relay, scheduling, sending, s
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
 from webapp.delivery import adopting
+from webapp.delivery.jobs import look_up_domains
 from webapp.extensions import db
 from webapp.plugins import installing
 
@@ -79,5 +80,6 @@ def setting() -> Setting:
             connection, allow_private=config.allow_private_smtp
         ),
         providers=providers.BY_NAME,
+        on_unknown_domains=lambda: queue.wake(look_up_domains),
         may_send=lambda: adopting.may_send(here),
     )

@@ -31,9 +31,16 @@ def judge(held: Held, result: Result, deadline: datetime | None) -> Outcome:
         return outcome(held, result, text, Status.SENT, None)
     if verdict.outcome is replies.Outcome.REFUSED_FOR_NOW:
         return _later(held, result, text, verdict.cause, deadline)
-    is_ours = verdict.outcome is replies.Outcome.DENIED
-    status = Status.FAILED if is_ours else Status.BOUNCED
-    return outcome(held, result, text, status, verdict.cause)
+    if verdict.outcome is replies.Outcome.REFUSED:
+        return outcome(held, result, text, Status.BOUNCED, verdict.cause)
+    if held.row.attempt_count == 0:  # they speak of us: the email pauses, and nobody has failed yet
+        return outcome(held, result, text, Status.RETRYING, verdict.cause, clock.now())
+    return outcome(held, result, text, Status.FAILED, verdict.cause)
+
+
+def speaks_of_us(said: Outcome) -> bool:
+    """Whether a try shows that nobody can be sent to before a person has mended something."""
+    return said.status is Status.RETRYING and said.cause is Cause.OUR_SERVER and said.code >= 500
 
 
 def merge_failed(held: Held, why: str) -> Outcome:

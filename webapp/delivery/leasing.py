@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from webapp import rows as many
 from webapp.columns import database_now
@@ -75,12 +86,12 @@ class Outcome:
     next_try_at: datetime | None = None
 
 
-def due(bulk_email_id: object) -> list:
-    """The conditions for copies of an email that may be taken now."""
+def due(bulk_email_id: object, within_seconds: float = 0) -> list:
+    """The conditions for copies of an email that may be taken now, or so soon."""
     return [
         Recipient.bulk_email_id == bulk_email_id,
         Recipient.status.in_(WAITING),
-        Recipient.next_try_at <= database_now(),
+        Recipient.next_try_at <= database_now(within_seconds),
         Recipient.in_flight_at.is_(None),
     ]
 
@@ -92,6 +103,7 @@ def take(
     count: int,
     seconds: float,
     may_send: object,
+    connection_id: int,
     after: Cursor | None = None,
 ) -> Taken:
     """The intent: put up to `count` copies that are due in flight, for `seconds`.
@@ -100,7 +112,7 @@ def take(
     still sending. Who is suppressed by now becomes withheld, in the same transaction. `after`
     spares a long walk over copies that are done. Not committed.
     """
-    wanted = select(*_TAKEN, database_now().label("now")).where(*due(bulk_email_id))
+    wanted = select(*_TAKEN).where(*due(bulk_email_id))
     if after is not None:
         wanted = wanted.where(tuple_(Recipient.next_try_at, Recipient.id) > tuple_(*after))
     rows = db.session.execute(
@@ -110,14 +122,15 @@ def take(
     ).all()
     if not rows:
         return Taken(0, [])
+    now = db.session.scalar(select(database_now()))
     fence = _open_flight(bulk_email_id, owner, [row.id for row in rows], seconds)
-    taken = _mark(rows, fence, may_send)
+    taken = _mark(rows, fence, now, may_send, connection_id)
     withhold_suppressed([row for row in rows if row.id not in taken])
     last = rows[-1]
     return Taken(
         fence,
         [row for row in rows if row.id in taken],
-        rows[0].now,
+        now,
         (last.next_try_at, last.id) if len(rows) == count else None,
     )
 
@@ -135,7 +148,9 @@ def _open_flight(bulk_email_id: int, owner: str, ids: list[int], seconds: float)
     ).scalar_one()
 
 
-def _mark(rows: Sequence[Row], fence: int, may_send: object) -> set[int]:
+def _mark(
+    rows: Sequence[Row], fence: int, now: datetime, may_send: object, connection_id: int
+) -> set[int]:
     is_suppressed = exists().where(
         Suppression.workspace_id == rows[0].workspace_id,
         Suppression.address_key == Recipient.address_key,
@@ -145,7 +160,7 @@ def _mark(rows: Sequence[Row], fence: int, may_send: object) -> set[int]:
         db.session.scalars(
             update(Recipient)
             .where(
-                Recipient.id.in_([row.id for row in rows]),
+                _among([row.id for row in rows]),
                 Recipient.in_flight_at.is_(None),
                 Recipient.status.in_(WAITING),
                 may_send,
@@ -153,13 +168,19 @@ def _mark(rows: Sequence[Row], fence: int, may_send: object) -> set[int]:
             )
             .values(
                 fence=fence,
-                in_flight_at=rows[0].now,
-                first_tried_at=func.coalesce(Recipient.first_tried_at, rows[0].now),
+                connection_id=connection_id,
+                in_flight_at=now,
+                first_tried_at=func.coalesce(Recipient.first_tried_at, now),
             )
             .returning(Recipient.id)
             .execution_options(synchronize_session=False)
         )
     )
+
+
+def _among(ids: Sequence[int]) -> ColumnElement[bool]:
+    """One parameter instead of as many as there are ids: SQLAlchemy looks at each of those."""
+    return Recipient.id.in_(bindparam("ids", value=list(ids), expanding=True))
 
 
 def withhold_suppressed(rows: Sequence[Row]) -> None:
@@ -200,17 +221,21 @@ def land(fences: Sequence[int]) -> None:
     )
 
 
-def take_back(pairs: Sequence[tuple[int, int]], next_try_at: datetime | None = None) -> None:
-    """Copies, as (id, fence), of which nothing went on the wire: as if never taken, but due at
-    `next_try_at` where that is given. Not committed."""
-    if not pairs:
+def take_back(copies: Sequence[tuple[int, int, datetime | None]]) -> None:
+    """Copies, as (id, fence, due again), of which nothing went on the wire: as if never taken, but
+    due at that time where one is given. Not committed."""
+    if not copies:
         return
-    values = {"in_flight_at": None} | ({"next_try_at": next_try_at} if next_try_at else {})
-    db.session.execute(
-        update(Recipient)
-        .where(tuple_(Recipient.id, Recipient.fence).in_(pairs))
-        .values(values)
-        .execution_options(synchronize_session=False)
+    table = Recipient.__table__
+    again = bindparam("b_again", type_=table.c.next_try_at.type)
+    db.session.connection().execute(
+        update(table)
+        .where(table.c.id == bindparam("b_id"), table.c.fence == bindparam("b_fence"))
+        .values(in_flight_at=None, next_try_at=func.coalesce(again, table.c.next_try_at)),
+        [
+            {"b_id": identity, "b_fence": fence, "b_again": again}
+            for identity, fence, again in sorted(copies, key=lambda copy: copy[0])
+        ],
     )
 
 
@@ -226,7 +251,7 @@ def record_outcomes(outcomes: Sequence[Outcome]) -> None:
         row.id: row
         for row in db.session.execute(
             select(*_LOCKED)
-            .where(Recipient.id.in_([outcome.recipient_id for outcome in outcomes]))
+            .where(_among([outcome.recipient_id for outcome in outcomes]))
             .order_by(Recipient.id)
             .with_for_update()
         )

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     CheckConstraint,
+    Double,
     ForeignKey,
     Index,
     LargeBinary,
@@ -60,13 +61,85 @@ class Connection(db.Model):
     paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pause_reason: Mapped[str] = mapped_column(String(500), default="")
     connect_failures: Mapped[int] = mapped_column(default=0)
+    # limits of the relay's owner: mails a second, mails a (UTC) day; None: none
+    rate: Mapped[float | None] = mapped_column(Double)
+    daily_cap: Mapped[int | None]
+    next_slot_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cap_day: Mapped[str] = mapped_column(String(10), default="")
+    cap_used: Mapped[int] = mapped_column(default=0)
+    # takes over while this one rests
+    backup_id: Mapped[int | None] = mapped_column(ForeignKey("connections.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    backup: Mapped["Connection | None"] = relationship(remote_side=[id])
+
+    def is_resting(self, now: datetime) -> bool:
+        return self.paused_until is not None and self.paused_until > now
 
     @property
     def reports(self) -> bool:
         """Whether anything ever comes back over this Connection beyond the SMTP answer."""
         return self.provider != "smtp"
+
+
+class Seat(db.Model):
+    """The right to one conversation of a Connection, held by one worker at a time."""
+
+    __tablename__ = "seats"
+
+    connection_id: Mapped[int] = mapped_column(
+        ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64), index=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MailDomain(db.Model):
+    """Who runs the mailboxes of a domain, found by its MX record."""
+
+    __tablename__ = "mail_domains"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    operator: Mapped[str | None] = mapped_column(String(255))
+    look_again_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Destination(db.Model):
+    """How fast a Connection may write to one mailbox provider, as learned from its complaints
+    (mail.pacing.Pace). There is a row only for those that ever complained."""
+
+    __tablename__ = "destinations"
+
+    connection_id: Mapped[int] = mapped_column(
+        ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    rate: Mapped[float | None] = mapped_column(Double)
+    next_slot_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    complaints: Mapped[int] = mapped_column(default=0)
+    pauses: Mapped[int] = mapped_column(default=0)
+    complained_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    eased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reply: Mapped[str] = mapped_column(String(500), default="")
+
+
+class Pulse(db.Model):
+    """What went over the wire of one email in ten seconds, by destination: the plot while it is
+    being sent. Destinations with few mails are summed up under ""."""
+
+    __tablename__ = "pulses"
+
+    bulk_email_id: Mapped[int] = mapped_column(
+        ForeignKey("bulk_emails.id", ondelete="CASCADE"), primary_key=True
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    destination: Mapped[str] = mapped_column(String(255), primary_key=True)
+    accepted: Mapped[int] = mapped_column(default=0)
+    deferred: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
 
 
 class Recipient(db.Model):
@@ -84,7 +157,12 @@ class Recipient(db.Model):
         Index(None, "bulk_email_id", "changed_at", "id"),
         Index(None, "workspace_id", "id"),
         Index(None, "workspace_id", "address_key"),
-        Index(None, "provider_message_id"),
+        Index(
+            "ix_recipients_provider_message_id",
+            "provider_message_id",
+            sqlite_where=text("provider_message_id IS NOT NULL"),
+            postgresql_where=text("provider_message_id IS NOT NULL"),
+        ),
         # what the sender takes next, and what the sweeper looks at: few rows at any time
         Index(
             "ix_recipients_waiting",
@@ -95,6 +173,8 @@ class Recipient(db.Model):
             postgresql_where=text("status <= 1"),
         ),
         CheckConstraint("fence >= 0", name="fence"),
+        # room in every page: going in flight changes no index, and so costs one write (HOT)
+        {"postgresql_with": {"fillfactor": 80}},
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -1,0 +1,186 @@
+"""Where the copies of an email go: destinations that ask us to slow down get fewer, the others all
+they can take; and how much went where is kept for the plot."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from webapp.delivery import grouping, slowing
+from webapp.delivery.leasing import Outcome
+from webapp.delivery.models import Pulse
+from webapp.delivery.statuses import Status
+from webapp.extensions import db
+from webapp.lib import addresses, clock
+from webapp.mail import pacing
+from webapp.mail.replies import Reply
+
+FLUSH_SECONDS = 2.0
+PULSE_SECONDS = 10
+NAMED_DESTINATIONS = 12  # the others are summed up
+LATEST = timedelta(seconds=60)  # how far off a copy that must wait its turn is put
+MOST_DOMAINS = 50_000
+
+
+@dataclass
+class Notes:
+    """What outcomes have said since the last look."""
+
+    complaints: list[tuple[str, str]] = field(default_factory=list)
+    accepted: set[str] = field(default_factory=set)
+    pulses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
+
+
+class Traffic:
+    """Of one email over one Connection, in one worker. `note` and `cut` are called where outcomes
+    come; `admit` and `store` join a transaction of the Hand's, in its thread."""
+
+    def __init__(self, bulk_email_id: int, connection_id: int) -> None:
+        self._bulk_email_id = bulk_email_id
+        self._connection_id = connection_id
+        self._destinations: dict[str, str] = {}
+        self._limited: dict[str, pacing.Pace] = {}
+        self._postponed_to: dict[str, datetime] = {}
+        self._notes = Notes()
+        self._totals: Counter = Counter()
+        self._sent_lately: Counter = Counter()
+        self._cut_at = time.monotonic()
+        self.has_unknown_domains = False
+
+    def destination_of(self, address_key: str) -> str:
+        domain = addresses.domain_of(address_key)
+        return self._destinations.get(domain, domain)
+
+    def is_resting(self, destination: str, now: datetime) -> bool:
+        """Whether it asked for a rest since its copies were admitted."""
+        pace = self._limited.get(destination)
+        return pace is not None and pace.is_paused(now)
+
+    def later(self, destination: str, now: datetime) -> datetime:
+        """When a copy that may not leave now is due again: spread, so that not all come at once."""
+        pace = self._limited.get(destination, pacing.Pace())
+        begin = max(now, self._postponed_to.get(destination, now))
+        if pace.is_paused(now):
+            begin = max(begin, pace.paused_until or now)
+            at = begin + timedelta(seconds=1 / (pace.rate or 1))
+            at = min(at, max(pace.paused_until or now, now) + LATEST)
+        else:
+            at = min(begin + timedelta(seconds=1 / (pace.rate or 1)), now + LATEST)
+        self._postponed_to[destination] = at
+        return at
+
+    # ---- in a transaction
+
+    def admit(self, rows: Sequence[Row]) -> tuple[list[Row], list[tuple[Row, datetime]]]:
+        """(those that may leave now, those that wait their turn and until when)."""
+        self._learn_domains(rows)
+        if not self._limited:
+            return list(rows), []
+        now = clock.now()
+        wanted = Counter(self.destination_of(row.address_key) for row in rows)
+        limited = {name: number for name, number in wanted.items() if name in self._limited}
+        granted = slowing.grants(self._connection_id, limited, now) if limited else {}
+        go, wait = [], []
+        for row in rows:
+            name = self.destination_of(row.address_key)
+            if name not in granted:
+                go.append(row)
+            elif granted[name]:
+                granted[name] -= 1
+                go.append(row)
+            else:
+                wait.append((row, self.later(name, now)))
+        return go, wait
+
+    def store(self, notes: Notes) -> None:
+        """Complaints and counts."""
+        now = clock.now()
+        limited = slowing.paces(self._connection_id)
+        for name, reply in notes.complaints:
+            limited[name] = slowing.complain(
+                self._connection_id, name, now, reply, self._rate_of(name)
+            )
+        if accepted := notes.accepted & limited.keys():
+            slowing.accept(self._connection_id, accepted, now)
+        self._store_pulses(now, notes.pulses)
+        self._limited = limited
+        self._sent_lately.clear()
+
+    # ---- as outcomes come
+
+    def cut(self) -> Notes | None:
+        """What is to be stored now: complaints at once, all else every other second."""
+        is_due = time.monotonic() - self._cut_at > FLUSH_SECONDS
+        if not is_due and not self._notes.complaints:
+            return None
+        notes, self._notes = self._notes, Notes()
+        self._cut_at = time.monotonic()
+        return notes
+
+    def note(self, said: Outcome, destination: str, reply: Reply | None) -> None:
+        if said.status is Status.SENT:
+            self._notes.accepted.add(destination)
+            self._sent_lately[destination] += 1
+            self._notes.pulses[destination]["accepted"] += 1
+            return
+        is_deferred = said.status in (Status.RETRYING, Status.BOUNCED_SOFT)
+        self._notes.pulses[destination]["deferred" if is_deferred else "refused"] += 1
+        if reply is not None and pacing.is_complaint(reply, said.cause):
+            self._notes.complaints.append((destination, said.reply))
+            seen = self._limited.get(destination, pacing.Pace())
+            self._limited[destination] = pacing.after_complaint(
+                seen, clock.now(), said.reply[:500], max(self._rate_of(destination), 0.2)
+            )
+
+    # ----
+
+    def _rate_of(self, destination: str) -> float:
+        seconds = max(time.monotonic() - self._cut_at, 0.5)
+        return self._sent_lately[destination] / seconds
+
+    def _learn_domains(self, rows: Sequence[Row]) -> None:
+        domains = {addresses.domain_of(row.address_key) for row in rows}
+        unknown = domains - self._destinations.keys()
+        if not unknown:
+            return
+        if len(self._destinations) > MOST_DOMAINS:
+            self._destinations.clear()
+        found, stale = grouping.destinations_of(unknown)
+        self._destinations |= found
+        grouping.wanted(stale)
+        self.has_unknown_domains = self.has_unknown_domains or bool(stale)
+
+    def _store_pulses(self, now: datetime, pulses: Mapping[str, Counter]) -> None:
+        for name, counts in pulses.items():
+            self._totals[name] += counts.total()
+        named = {name for name, _ in self._totals.most_common(NAMED_DESTINATIONS)}
+        named |= self._limited.keys()
+        summed: dict[str, Counter] = defaultdict(Counter)
+        for name, counts in pulses.items():
+            summed[name if name in named else ""].update(counts)
+        at = datetime.fromtimestamp(now.timestamp() // PULSE_SECONDS * PULSE_SECONDS, now.tzinfo)
+        _add_pulses(self._bulk_email_id, at, summed)
+
+
+def _add_pulses(bulk_email_id: int, at: datetime, counts: dict[str, Counter]) -> None:
+    if not counts:
+        return
+    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    insert = (postgresql_insert if is_postgresql else sqlite_insert)(Pulse)
+    columns = ("accepted", "deferred", "refused")
+    db.session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["bulk_email_id", "at", "destination"],
+            set_={name: getattr(Pulse, name) + insert.excluded[name] for name in columns},
+        ),
+        [
+            {"bulk_email_id": bulk_email_id, "at": at, "destination": name}
+            | {column: counts[name][column] for column in columns}
+            for name in sorted(counts)
+        ],
+    )

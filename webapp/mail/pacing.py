@@ -1,0 +1,112 @@
+"""How fast one destination is written to: a rate that is learned, and a breaker. Pure.
+
+Nothing is limited until somebody complains. A complaint halves the rate at which we were sending;
+complaints without an acceptance in between open the breaker, longer each time; every quiet half
+minute the rate rises again, until it means nothing any more.
+"""
+
+import random
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from webapp.mail.causes import Cause
+from webapp.mail.replies import Reply
+
+COMPLAINTS_TO_BREAK = 3
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_OBEYED = timedelta(hours=12)  # no server sends us to bed for days
+SAME_COMPLAINT = timedelta(seconds=5)  # what was on the wire together complains together
+QUIET = timedelta(seconds=30)
+LOWEST_RATE = 0.1  # mails a second
+FREE_RATE = 200.0  # a rate that has risen to this is none
+
+_WAIT = re.compile(
+    r"(?:in|after|for|within|least)\s+(\d{1,5})\s*(s|sec|m|min|h|hour)[a-z]*\b", re.IGNORECASE
+)
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What is known of one destination. `rate` in mails a second, None: free."""
+
+    rate: float | None = None
+    paused_until: datetime | None = None
+    complaints: int = 0  # since the last acceptance
+    pauses: int = 0  # one after the other
+    complained_at: datetime | None = None
+    eased_at: datetime | None = None
+    reply: str = ""
+
+    def is_paused(self, now: datetime) -> bool:
+        return self.paused_until is not None and self.paused_until > now
+
+
+def is_complaint(reply: Reply, cause: Cause | None) -> bool:
+    """Whether a server asks us to slow down: 421, 4.7.x, or words to that effect."""
+    return 400 <= reply.code < 500 and (
+        reply.code == 421 or reply.enhanced.startswith("4.7.") or cause is Cause.TOO_FAST
+    )
+
+
+def after_complaint(pace: Pace, now: datetime, reply: str, measured: float) -> Pace:
+    """`measured` is the rate we wrote at when it came, in mails a second."""
+    asked = wait_asked(reply)
+    if asked is not None:
+        return _paused(pace, now, reply, asked)
+    if pace.complained_at and now - pace.complained_at < SAME_COMPLAINT:
+        complaints = pace.complaints + 1
+        pace = replace(pace, complaints=complaints, reply=reply)
+        if complaints >= COMPLAINTS_TO_BREAK and not pace.is_paused(now):
+            return _paused(pace, now, reply, None)
+        return pace
+    rate = max(LOWEST_RATE, min(pace.rate or FREE_RATE, measured) / 2)
+    slower = replace(
+        pace,
+        rate=rate,
+        complaints=pace.complaints + 1,
+        complained_at=now,
+        eased_at=now,
+        reply=reply,
+    )
+    return _paused(slower, now, reply, None) if slower.complaints >= COMPLAINTS_TO_BREAK else slower
+
+
+def after_acceptance(pace: Pace, now: datetime) -> Pace:
+    """They take mail: the breaker closes, and after a quiet while the rate rises by a half."""
+    pace = replace(pace, complaints=0)
+    if pace.rate is None:
+        return replace(pace, pauses=0, paused_until=None, reply="")
+    since = pace.eased_at or pace.complained_at or now
+    if now - since < QUIET:
+        return pace
+    rate = pace.rate * 1.5
+    if rate >= FREE_RATE:
+        return Pace()
+    return replace(pace, rate=rate, eased_at=now, pauses=0)
+
+
+def wait_asked(reply: str) -> timedelta | None:
+    """The time that a server names: "try again in 10 minutes"."""
+    match = _WAIT.search(reply)
+    if match is None:
+        return None
+    seconds = int(match[1]) * _UNITS[match[2][0].lower()]
+    return min(timedelta(seconds=seconds), LONGEST_OBEYED) if seconds else None
+
+
+def _paused(pace: Pace, now: datetime, reply: str, asked: timedelta | None) -> Pace:
+    backing_off = min(FIRST_PAUSE * 2**pace.pauses, LONGEST_PAUSE)
+    wait = asked or backing_off * random.uniform(0.9, 1.2)
+    return replace(
+        pace,
+        rate=min(pace.rate or 1.0, 1.0),  # it begins slowly again
+        paused_until=max(now + wait, pace.paused_until or now),
+        pauses=pace.pauses + 1,
+        complaints=0,
+        complained_at=now,
+        eased_at=now + wait,
+        reply=reply,
+    )
