@@ -105,6 +105,7 @@ class Handover:
             if not taken and self._hand.is_empty:
                 break
             await self._wait()
+        await self._hand.exchange(0)
         await self._lines.settle()
         return Turn(any_taken, error, self._refusal, self._traffic.has_unknown_domains)
 

@@ -76,7 +76,7 @@ class Hand:
         """
         outcomes, self.outcomes = self.outcomes, []
         returned, self.returned = self.returned, []
-        notes = self.traffic.cut()
+        notes = self.traffic.cut(is_last=not (room or self.supply or self.on_wire))
         if not (outcomes or returned or room or notes or self._is_renewal_due()):
             return 0
         end, pause = time.monotonic() + DATABASE_PATIENCE_SECONDS, 0.1

@@ -113,9 +113,12 @@ class Traffic:
 
     # ---- as outcomes come
 
-    def cut(self) -> Notes | None:
-        """What is to be stored now: complaints at once, all else every other second."""
-        is_due = time.monotonic() - self._cut_at > FLUSH_SECONDS
+    def cut(self, *, is_last: bool) -> Notes | None:
+        """What is to be stored now: complaints at once, all else every other second, and at the
+        end of a turn."""
+        if not self._notes.pulses:
+            return None
+        is_due = is_last or time.monotonic() - self._cut_at > FLUSH_SECONDS
         if not is_due and not self._notes.complaints:
             return None
         notes, self._notes = self._notes, Notes()

@@ -1,0 +1,61 @@
+"""Only the destination that complains is slowed down."""
+
+from collections import Counter
+
+import pytest
+from sqlalchemy import func, select
+
+from tests import makers
+from tests.smtp_server import SmtpServer
+from webapp.bulk_email.models import Stage
+from webapp.delivery.models import Destination, Pulse
+from webapp.extensions import db
+
+pytestmark = pytest.mark.database
+
+PEOPLE = [(f"P{n}", f"p{n}@{'slow' if n % 4 == 0 else f'd{n % 4}'}.test") for n in range(200)]
+
+
+def slow_says(reply: bytes):
+    return lambda step, address: reply if step == "rcpt" and "slow" in address else None
+
+
+@pytest.mark.parametrize("reply", [b"450 4.7.1 too many mails from you", b"421 4.3.2 too fast"])
+def test_the_others_get_theirs_while_one_destination_rests(cast, reply: bytes) -> None:
+    with SmtpServer(slow_says(reply)) as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.start(bulk_email)
+        makers.draining.drain(makers.make_setting(group=8), 10)
+
+    sent = Counter(address.partition("@")[2] for address in server.ledger.addresses)
+    assert sent == {"d1.test": 50, "d2.test": 50, "d3.test": 50}
+    slow = db.session.scalar(select(Destination))
+    assert slow.name == "slow.test"
+    assert slow.paused_until is not None
+    assert bulk_email.stage == Stage.SENDING
+
+
+def test_a_resting_destination_costs_its_copies_no_try(cast) -> None:
+    with SmtpServer(slow_says(b"421 4.7.0 try again in 10 minutes")) as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.start(bulk_email)
+        makers.draining.drain(makers.make_setting(group=8), 10)
+
+    waiting = Counter(
+        status for address, status in makers.statuses(bulk_email).items() if "slow" in address
+    )
+    assert waiting["retrying"] < 20
+    assert waiting["queued"] + waiting["retrying"] == 50
+
+
+def test_what_went_where_is_counted(cast) -> None:
+    with SmtpServer(slow_says(b"550 5.1.1 unknown user")) as server:
+        form = makers.make_form(cast.workspace, PEOPLE)
+        makers.send(makers.make_email(form, makers.make_connection(cast.workspace, server.port)))
+
+    counted = db.session.execute(
+        select(func.sum(Pulse.accepted), func.sum(Pulse.refused), func.sum(Pulse.deferred))
+    ).one()
+    assert tuple(counted) == (150, 50, 0)
