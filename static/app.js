@@ -116,3 +116,17 @@ document.addEventListener("click", (event) => {
   button.closest("details").open = false;
   place.focus();
 });
+
+// what is to be pasted elsewhere
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.copy);
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    button.querySelector("span").textContent = "Copied";
+  } catch {
+    button.querySelector("span").textContent = "Press Ctrl-C";
+  }
+});

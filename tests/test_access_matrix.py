@@ -48,6 +48,8 @@ NEEDS: dict[str, object] = {
     "bulk_email.duplicate": EDITOR, "bulk_email.delete": EDITOR,
     "bulk_email.connections": ADMIN, "bulk_email.connection": ADMIN,
     "bulk_email.test_connection": ADMIN, "bulk_email.remove_connection": ADMIN,
+    "bulk_email.connection_live": ADMIN, "bulk_email.set_key": ADMIN,
+    "bulk_email.end_old_key": ADMIN,
     "bulk_email.suppressions": ADMIN, "bulk_email.lift": ADMIN,
     "email_tracker.live_recipients": VIEWER, "email_tracker.live_overview": VIEWER,
     "email_tracker.copy": VIEWER, "email_tracker.decide": EDITOR,

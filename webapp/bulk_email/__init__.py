@@ -3,13 +3,20 @@
 from flask import Flask, url_for
 
 from webapp import queue
-from webapp.bulk_email import jobs, routes_compose, routes_control, routes_send, routes_settings
+from webapp.bulk_email import (
+    jobs,
+    routes_compose,
+    routes_connections,
+    routes_control,
+    routes_send,
+    routes_settings,
+)
 from webapp.bulk_email.plugin import PLUGIN
 from webapp.bulk_email.routes import bulk_email
 from webapp.bulk_email.routes_public import public
 from webapp.plugins import catalogue, slots
 
-ROUTES = (routes_compose, routes_control, routes_send, routes_settings)
+ROUTES = (routes_compose, routes_connections, routes_control, routes_send, routes_settings)
 
 
 def init_app(app: Flask) -> None:

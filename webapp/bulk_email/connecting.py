@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
@@ -37,23 +38,29 @@ class ConnectionInput:
     from_name: str
     from_address: str
     max_connections: str
-    hook_secret: str
 
 
-def new(workspace: Workspace) -> Connection:
-    """One not yet stored; its hook address cannot be guessed."""
-    return Connection(
+def new(workspace: Workspace, provider: Provider) -> Connection:
+    """One not yet stored, filled with the provider's facts; its hook address cannot be guessed."""
+    connection = Connection(
         workspace_id=workspace.id,
-        name="",
-        provider="smtp",
-        host="",
-        port=587,
-        security=Security.STARTTLS,
+        name=provider.title if provider.host else "",
         from_name="",
         from_address="",
         max_connections=4,
         hook_token=secrets.token_hex(24),
     )
+    suggest(connection, provider)
+    return connection
+
+
+def suggest(connection: Connection, provider: Provider) -> None:
+    """Fill in what is known of a provider, for the page; saving is another step."""
+    connection.provider = provider.name
+    connection.host = provider.host
+    connection.port = provider.port
+    connection.username = provider.username or None
+    connection.security = Security.NONE if provider.name == "sandbox" else Security.STARTTLS
 
 
 def save(
@@ -68,6 +75,8 @@ def save(
     if errors:
         db.session.rollback()
         return errors
+    if connection.id and connection.provider != typed.provider:
+        _forget_keys(connection)  # another provider's key opens nothing here
     connection.name = typed.name.strip()
     connection.provider = typed.provider
     connection.host = typed.host.strip()
@@ -79,18 +88,38 @@ def save(
     connection.max_connections = int(typed.max_connections)
     if typed.password:
         connection.password = typed.password
-    if typed.hook_secret:
-        connection.hook_secret = typed.hook_secret.strip()
     connection.paused_until, connection.pause_reason = None, ""
     connection.connect_failures = 0
     db.session.add(connection)
     db.session.flush()
-    workspace = db.session.get_one(Workspace, connection.workspace_id)
-    auditing.note(
-        "connection.saved", workspace=workspace, by=by, subject=connection, name=connection.name
-    )
+    _note(connection, "connection.saved", by)
     db.session.commit()
     return {}
+
+
+def set_key(connection: Connection, key: str, keep_old: timedelta, by: User) -> None:
+    """Prove posts by `key` from now on; the one before is accepted for `keep_old` more. Commits."""
+    now = clock.now()
+    if connection.hook_secret and connection.hook_secret != key:
+        connection.old_hook_secret = connection.hook_secret if keep_old else None
+        connection.old_hook_secret_until = now + keep_old if keep_old else None
+    connection.hook_secret = key
+    connection.key_set_at = now
+    connection.refused_signatures, connection.last_refused_at = 0, None
+    _note(connection, "connection.key_set", by)
+    db.session.commit()
+
+
+def make_key() -> str:
+    """A password of our making, for providers that are told one."""
+    return secrets.token_urlsafe(24)
+
+
+def end_old_key(connection: Connection, by: User) -> None:
+    """The key before the current one is refused at once. Commits."""
+    connection.old_hook_secret = connection.old_hook_secret_until = None
+    _note(connection, "connection.old_key_ended", by)
+    db.session.commit()
 
 
 def remove(connection: Connection, by: User) -> str | None:
@@ -105,10 +134,7 @@ def remove(connection: Connection, by: User) -> str | None:
         return "Emails are scheduled or being sent over this connection."
     connection.removed_at = clock.now()
     connection.password = None
-    workspace = db.session.get_one(Workspace, connection.workspace_id)
-    auditing.note(
-        "connection.removed", workspace=workspace, by=by, subject=connection, name=connection.name
-    )
+    _note(connection, "connection.removed", by)
     db.session.commit()
     return None
 
@@ -116,6 +142,20 @@ def remove(connection: Connection, by: User) -> str | None:
 def test(server: Server) -> str | None:
     """Greet, encrypt and sign in for real; None when all went well, else one sentence."""
     return asyncio.run(_greet(server))
+
+
+def _forget_keys(connection: Connection) -> None:
+    connection.hook_secret = connection.old_hook_secret = None
+    connection.old_hook_secret_until = connection.key_set_at = None
+    connection.last_event_at = connection.last_refused_at = None
+    connection.refused_signatures = 0
+    connection.confirm_url = connection.confirmed_at = None
+    connection.confirm_error = ""
+
+
+def _note(connection: Connection, event: str, by: User) -> None:
+    workspace = db.session.get_one(Workspace, connection.workspace_id)
+    auditing.note(event, workspace=workspace, by=by, subject=connection, name=connection.name)
 
 
 async def _greet(server: Server) -> str | None:

@@ -21,7 +21,7 @@ def send_test(
     sentence why not. Raises merging.MergeError and HeaderError as the real sending would."""
     message = filled(bulk_email, record, to, setting)
     try:
-        result = asyncio.run(_deliver(setting.server_of(bulk_email.connection), message))
+        result = asyncio.run(deliver(setting.server_of(bulk_email.connection), message))
     except ConnectError as error:
         return str(error)
     if result.reply is None:
@@ -47,7 +47,8 @@ def filled(bulk_email: BulkEmail, record: Record | None, to: str, setting: Setti
     )
 
 
-async def _deliver(server: Server, message: Message) -> Result:
+async def deliver(server: Server, message: Message) -> Result:
+    """One mail in a conversation of its own. Raises ConnectError."""
     conversation = Conversation(server)
     await conversation.open()
     try:

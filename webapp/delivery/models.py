@@ -55,8 +55,16 @@ class Connection(db.Model):
     hook_secret: Mapped[str | None] = mapped_column(Encrypted)
     old_hook_secret: Mapped[str | None] = mapped_column(Encrypted)
     old_hook_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    key_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # since the key was set
     refused_signatures: Mapped[int] = mapped_column(default=0)
+    last_refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # what a provider wants visited before it begins to report
+    confirm_url: Mapped[str | None] = mapped_column(String(2000))
+    confirm_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    confirm_error: Mapped[str] = mapped_column(String(300), default="")
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # connect failures pause the Connection; copies stay queued
     paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pause_reason: Mapped[str] = mapped_column(String(500), default="")
@@ -140,6 +148,29 @@ class Pulse(db.Model):
     accepted: Mapped[int] = mapped_column(default=0)
     deferred: Mapped[int] = mapped_column(default=0)
     refused: Mapped[int] = mapped_column(default=0)
+
+
+class ConnectionTest(db.Model):
+    """A test mail over a Connection, and the best that came back of it. In no books."""
+
+    __tablename__ = "connection_tests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(
+        ForeignKey("connections.id", ondelete="CASCADE"), index=True
+    )
+    address: Mapped[str] = mapped_column(String(320))
+    reply: Mapped[str] = mapped_column(Text, default="")  # the relay's, or why there is none
+    is_accepted: Mapped[bool] = mapped_column(default=False)
+    sent_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    kind: Mapped[str | None] = mapped_column(String(20))
+    event_reply: Mapped[str] = mapped_column(Text, default="")
+    event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def has_verdict(self) -> bool:
+        """Whether more than that it was taken over is known."""
+        return self.kind not in (None, "processed")
 
 
 class Recipient(db.Model):

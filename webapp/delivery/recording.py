@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from webapp.delivery import raising, suppressing, tallying, tokens
+from webapp.delivery import probing, raising, suppressing, tallying, tokens
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
 from webapp.delivery.statuses import Status, status_of_kind
 from webapp.extensions import db
@@ -99,7 +99,8 @@ def record_unsubscribe(recipient: Recipient, at: datetime) -> None:
 
 
 def _match(said: list[Said], token_key: bytes) -> tuple[list[_Matched], list[Said]]:
-    """Split into what is said of a copy of the same workspace, and the rest. Test mails vanish."""
+    """Split into what is said of a copy of the same workspace, and the rest; what is said of test
+    mails is noted with them, and neither."""
     ids: dict[int, list[Said]] = defaultdict(list)
     rest: list[Said] = []
     for item in said:
@@ -107,7 +108,9 @@ def _match(said: list[Said], token_key: bytes) -> tuple[list[_Matched], list[Sai
         recipient_id = tokens.read_copy_token(token_key, token) if token else None
         if recipient_id:
             ids[recipient_id].append(item)
-        elif not (token and tokens.is_test_token(token_key, token)):
+        elif token and (number := tokens.read_test_token(token_key, token)):
+            probing.note(number, item.connection_id, item.report, item.received_at)
+        else:
             rest.append(item)
     owners = _owners(sorted(ids))
     matched = []

@@ -26,9 +26,9 @@ def read_unsubscribe_token(key: bytes, token: str) -> int | None:
     return signing.read_token(key, UNSUBSCRIBE, token)
 
 
-def is_test_token(key: bytes, token: str) -> bool:
-    """Whether it came back from a test mail, of which no books are kept."""
-    return signing.read_token(key, TEST, token) is not None
+def read_test_token(key: bytes, token: str) -> int | None:
+    """The number of the test mail that it came back from, of which no books are kept, or None."""
+    return signing.read_token(key, TEST, token)
 
 
 def test_token(key: bytes, number: int) -> str:

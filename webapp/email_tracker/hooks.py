@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp import providers, queue
 from webapp.email_tracker import intake, jobs
 from webapp.extensions import csrf, db
-from webapp.providers.contract import Provider
+from webapp.providers.contract import CannotTell, Provider
 
 hooks = Blueprint("hooks", __name__)
 csrf.exempt(hooks)
@@ -20,7 +20,7 @@ def receive(provider_name: str, hook_token: str) -> Response:
         abort(404)
     try:
         return _answer(provider, hook_token)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, CannotTell):
         db.session.rollback()
         current_app.logger.exception("a hook could not be stored")
         return Response("try later", provider.try_later, {"Retry-After": "30"})
@@ -39,8 +39,10 @@ def _answer(provider: Provider, hook_token: str) -> Response:
     headers = {name.lower(): value for name, value in request.headers.items()}
     received = intake.receive(connection, provider, body, headers)
     if received is intake.Received.NOT_AUTHENTIC:
-        return Response("the signature does not match", 401)
+        return Response("the key does not match", provider.refused)
     queue.wake(jobs.digest)
+    if received is intake.Received.STORED and provider.confirmation_url(body):
+        queue.wake(jobs.confirm, connection.id)
     return Response("stored", 200)
 
 

@@ -7,7 +7,7 @@ from flask import current_app
 from webapp import providers, queue
 from webapp.accounts.models import Workspace
 from webapp.delivery import parking
-from webapp.email_tracker import digesting
+from webapp.email_tracker import confirming, digesting
 from webapp.extensions import db
 
 SLICE_SECONDS = 50
@@ -37,10 +37,18 @@ def apply_unapplied(workspace_id: int) -> None:
         queue.wake(digest)
 
 
+@queue.job(queue.Lane.DIGESTING)
+def confirm(connection_id: int) -> None:
+    """Visit the address that a provider wants visited before it reports."""
+    confirming.confirm(connection_id)
+
+
 def tick() -> None:
-    """What the clock wakes: digesting what is stored, and what was parked and is due."""
+    """What the clock wakes: digesting what is stored, what was parked and is due, confirming."""
     if digesting.are_waiting():
         queue.wake(digest)
     if parking.are_due():
         queue.wake(retry_parked)
+    for connection_id in confirming.due():
+        queue.wake(confirm, connection_id)
     db.session.rollback()

@@ -144,14 +144,16 @@ def is_certificate_url(url: object) -> bool:
 
 def confirmation_url(body: bytes) -> str | None:
     """The address that confirms a subscription, where it is SNS's own and does nothing else."""
+    if b"SubscribeURL" not in body:
+        return None
     message = _message(body)
+    if message.get("Type") != "SubscriptionConfirmation":
+        return None
     url = message.get("SubscribeURL")
     parts = _own_address(url)
-    if message.get("Type") != "SubscriptionConfirmation" or parts is None:
-        return None
-    asked = parse_qs(parts.query)
+    asked = parse_qs(parts.query) if parts else {}
     is_for_it = asked.get("Action") == ["ConfirmSubscription"]
-    return str(url) if is_for_it and asked.get("TopicArn") == [message.get("TopicArn")] else None
+    return str(url) if is_for_it and asked.get("TopicArn") == [message.get("TopicArn")] else ""
 
 
 def _own_address(url: object):

@@ -12,7 +12,7 @@ from datetime import datetime
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
 from webapp.providers import proving, reading
-from webapp.providers.contract import KeyKind, Keys, Provider, Unreadable
+from webapp.providers.contract import Keys, Provider, Unreadable
 
 _KINDS: dict[str, tuple[ReportKind, Cause | None]] = {
     "request": (ReportKind.PROCESSED, None),  # also of mails that are blocked afterwards
@@ -92,7 +92,7 @@ PROVIDER = Provider(
     username_hint="The SMTP login shown under SMTP & API.",
     password_hint="An SMTP key, not the API key.",
     key_label="Password of the webhook",
-    key_kind=KeyKind.OURS,
+    is_key_ours=True,
     setup=(
         "In Brevo open Transactional → Settings → Webhook and add one.",
         "Paste the hook address, choose authentication by user and password, and paste both.",

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from webapp.mail.reports import Report
 
@@ -17,13 +16,6 @@ class Unreadable(ValueError):
 class CannotTell(Exception):
     """Whether it is authentic cannot be found out now (a certificate is out of reach): our trouble,
     so the provider is asked to come again."""
-
-
-class KeyKind(StrEnum):
-    """Where the key comes from that proves who posts."""
-
-    THEIRS = "theirs"  # the provider shows it, we are told
-    OURS = "ours"  # a password: we make it, the provider is told
 
 
 def no_certificates(url: str) -> bytes:
@@ -56,7 +48,8 @@ class Provider:
     dedupe_key(body, headers)                equal for repeats of the same delivery
     parse(body, headers)                     Reports in our words; raises nothing but Unreadable
     confirmation_url(body)                   the provider's own address that must be visited before
-                                             it begins to report; None for any other body
+                                             it begins to report, "" where it names another's;
+                                             None for any other body
     Header names are lower-case; of a request only `kept_headers` are stored for parse().
 
     Answers: `refused` to what is not authentic, `try_later` for trouble of our own. `stops` are
@@ -76,7 +69,7 @@ class Provider:
     password_hint: str = ""
     reports: bool = True
     key_label: str = "Signing key"
-    key_kind: KeyKind = KeyKind.THEIRS
+    is_key_ours: bool = False  # a password: we make it, the provider is told
     key_hint: str = ""
     setup: tuple[str, ...] = ()  # what to do over there, step by step
     refused: int = 401

@@ -11,7 +11,7 @@ from datetime import datetime
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
 from webapp.providers import proving, reading
-from webapp.providers.contract import KeyKind, Keys, Provider
+from webapp.providers.contract import Keys, Provider
 
 _KINDS: dict[str, ReportKind] = {
     "sent": ReportKind.DELIVERED,
@@ -104,7 +104,7 @@ PROVIDER = Provider(
     username_hint="The API key.",
     password_hint="The secret key.",
     key_label="Password of the webhook",
-    key_kind=KeyKind.OURS,
+    is_key_ours=True,
     setup=(
         "In Mailjet open Account settings → Event notifications (webhooks).",
         "Paste the hook address with user and password in it: https://user:password@… .",

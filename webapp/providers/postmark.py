@@ -10,7 +10,7 @@ from datetime import datetime
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
 from webapp.providers import proving, reading
-from webapp.providers.contract import KeyKind, Keys, Provider
+from webapp.providers.contract import Keys, Provider
 
 _KINDS: dict[str, ReportKind] = {
     "Delivery": ReportKind.DELIVERED,
@@ -119,7 +119,7 @@ PROVIDER = Provider(
     username_hint="The server API token.",
     password_hint="The same token again.",
     key_label="Password of the webhook",
-    key_kind=KeyKind.OURS,
+    is_key_ours=True,
     setup=(
         "In Postmark open your server, its message stream, then Webhooks → Add webhook.",
         "Paste the hook address, and under Basic auth credentials the user and password.",

@@ -12,7 +12,7 @@ from datetime import datetime
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
 from webapp.providers import proving, reading
-from webapp.providers.contract import KeyKind, Keys, Provider
+from webapp.providers.contract import Keys, Provider
 
 TOKEN_HEADER = "x-messagesystems-webhook-token"
 BATCH = "x-messagesystems-batch-id"
@@ -138,7 +138,7 @@ PROVIDER = Provider(
     username_hint="The word SMTP_Injection, for every account.",
     password_hint="An API key with the right “Send via SMTP”.",
     key_label="Password of the webhook",
-    key_kind=KeyKind.OURS,
+    is_key_ours=True,
     setup=(
         "In SparkPost open Configuration → Webhooks → Create webhook.",
         "Paste the hook address as target, choose Basic Auth, and paste user and password.",
