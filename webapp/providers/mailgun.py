@@ -202,8 +202,8 @@ def _form(body: bytes) -> dict[str, list[str]]:
             found.setdefault(name, []).append(value)
     except (ValueError, LookupError, RecursionError) as error:
         raise Unreadable(f"not a form: {type(error).__name__}") from None
-    if not found:
-        raise Unreadable("neither JSON nor a form")
+    if "event" not in found:
+        raise Unreadable("neither JSON nor a form of an event")
     return found
 
 
