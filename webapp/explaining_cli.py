@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from webapp.providers import BY_NAME, explaining
+from webapp.providers import BY_NAME, explaining, explaining_signatures
 
 
 @click.group()
@@ -27,4 +27,4 @@ def events(name: str, file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def signatures(file: Path) -> None:
     """Print for each signed post in FILE whether it is authentic: one JSON array."""
-    click.echo(json.dumps(explaining.explain_signatures(file)))
+    click.echo(json.dumps(explaining_signatures.explain_signatures(file)))

@@ -18,7 +18,7 @@ PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def certificate(days: int = 30) -> bytes:
-    """PEM, valid from yesterday until in `days`."""
+    """PEM, valid until in `days`."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     made = (
         x509.CertificateBuilder()
@@ -26,7 +26,7 @@ def certificate(days: int = 30) -> bytes:
         .issuer_name(name)
         .public_key(PRIVATE.public_key())
         .serial_number(1)
-        .not_valid_before(clock.now() - timedelta(days=90))
+        .not_valid_before(clock.now() - timedelta(days=900))
         .not_valid_after(clock.now() + timedelta(days=days))
         .sign(PRIVATE, hashes.SHA256())
     )

@@ -8,16 +8,13 @@ domains, Resend contacts), which are no events at all.
 """
 
 import base64
-import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from webapp.lib import clock
 from webapp.mail.reports import Report, ReportKind
-from webapp.providers import BY_NAME, amazon_ses, proving, reading
-from webapp.providers.contract import CannotTell, Keys, Provider, Unreadable
+from webapp.providers import proving, reading
+from webapp.providers.contract import Keys, Provider, Unreadable
 
 _TYPES: dict[ReportKind, str] = {
     ReportKind.PROCESSED: "queued",
@@ -108,7 +105,7 @@ def explain_events(provider: Provider, requests: list[dict]) -> list[list[dict]]
 
 def _events(provider: Provider, recorded: dict) -> list[dict]:
     request = recorded["request"]
-    body = _bytes_of(request.get("body"))
+    body = bytes_of(request.get("body"))
     headers = {name.lower(): str(value) for name, value in request.get("headers", {}).items()}
     if not _is_accepted(provider, body, headers, recorded.get("settings") or {}):
         return []
@@ -122,10 +119,11 @@ def _events(provider: Provider, recorded: dict) -> list[dict]:
     return [_in_their_words(provider.name, *pair) for pair in zip(reports, raw, strict=True)]
 
 
-def _bytes_of(body: Any) -> bytes:
+def bytes_of(body: Any) -> bytes:
+    """The raw bytes of a recorded body: a text, or an object with text or base64."""
     if isinstance(body, dict):
         packed = body.get("base64") or body.get("b64")
-        return base64.b64decode(packed) if packed else _bytes_of(body.get("text"))
+        return base64.b64decode(packed) if packed else bytes_of(body.get("text"))
     return str(body or "").encode("utf-8", "surrogatepass")
 
 
@@ -244,28 +242,34 @@ _REASONS: dict[str, _Reason] = {
 }
 
 
-# ---- fields that mean another thing over there
+# ---- fields that mean another thing over there; an empty answer is one there, too
 
 
 def _sendgrid_fields(report: Report, raw: dict) -> dict:
     """Tied by an argument of theirs, else by smtp-id; a drop has no mail server's answer."""
     own = reading.text(raw.get("anymail_id")) or report.details.get("message_id")
-    return {"message_id": own} | ({"mta_response": None} if report.native == "dropped" else {})
+    said = None if report.native == "dropped" else raw.get("response", raw.get("reason"))
+    return {"message_id": own, "mta_response": reading.optional(said)}
 
 
 def _mailgun_fields(report: Report, raw: dict) -> dict:
     given = report.provider_message_id
-    return {"message_id": given if not given or given.startswith("<") else f"<{given}>"}
-
-
-def _postmark_fields(report: Report, raw: dict) -> dict:
-    return {"mta_response": reading.optional(raw.get("Details"))}
+    bracketed = given if not given or given.startswith("<") else f"<{given}>"
+    if "event-data" not in raw:
+        return {"message_id": bracketed}
+    said = reading.inner(raw, "event-data", "delivery-status").get("message")
+    return {"message_id": bracketed, "mta_response": reading.optional(said)}
 
 
 def _ses_fields(report: Report, raw: dict) -> dict:
     """Their time is when it was notified, ours when it happened."""
     at = reading.moment(report.details.get("notified_at"))
-    return {"timestamp": at.isoformat() if at else None}
+    found = {"timestamp": at.isoformat() if at else None}
+    if report.native == "Complaint":
+        return found | {"mta_response": None}
+    if report.kind is ReportKind.UNKNOWN:
+        return found | {"description": f"Unknown SES eventType '{report.native}'"}
+    return found
 
 
 def _postal_fields(report: Report, raw: dict) -> dict:
@@ -274,53 +278,20 @@ def _postal_fields(report: Report, raw: dict) -> dict:
     return {
         "timestamp": at.replace(microsecond=0).isoformat() if at else None,
         "message_id": int(given) if given and given.isdecimal() else given,
+        "mta_response": reading.optional(reading.inner(raw, "payload").get("output")),
     }
+
+
+def _said(field: str) -> Callable[[Report, dict], dict]:
+    return lambda report, raw: {"mta_response": reading.optional(raw.get(field))}
 
 
 _OTHER_FIELDS: dict[str, Callable[[Report, dict], dict]] = {
     "sendgrid": _sendgrid_fields,
     "mailgun": _mailgun_fields,
-    "postmark": _postmark_fields,
+    "postmark": _said("Details"),
     "amazon_ses": _ses_fields,
-    "mailjet": lambda report, raw: {"description": None},
+    "brevo": _said("reason"),
+    "mailjet": lambda report, raw: _said("smtp_reply")(report, raw) | {"description": None},
     "postal": _postal_fields,
 }
-
-
-# ---- signatures
-
-
-def explain_signatures(path: Path) -> list[bool]:
-    """For each signed thing in the file whether we take it for authentic."""
-    return [_is_signed(each, path.parent) for each in json.loads(path.read_text("utf-8"))]
-
-
-def _is_signed(vector: dict, folder: Path) -> bool:
-    name = {"standard-webhooks": "resend", "svix": "resend", "sns": "amazon_ses"}.get(
-        vector["provider"], vector["provider"]
-    )
-    try:
-        if name == "amazon_ses":
-            return _is_signed_by_sns(vector["message"], folder / vector["cert_file"])
-        key = next(
-            str(vector[each])
-            for each in ("public_key_b64_der", "secret", "signing_key", "public_key", "key")
-            if each in vector
-        )
-        headers = vector.get("headers") or vector.get("headers_svix") or {}
-        now = reading.moment(vector.get("now")) or clock.now()
-        if "signature_block" in vector:
-            body = json.dumps({"signature": vector["signature_block"], "event-data": {}}).encode()
-        else:
-            body = _bytes_of(vector.get("body"))
-        lowered = {header.lower(): str(value) for header, value in headers.items()}
-        return BY_NAME[name].is_authentic(body, lowered, Keys(key), now)
-    except (CannotTell, OSError):
-        return False
-
-
-def _is_signed_by_sns(message: dict, certificate: Path) -> bool:
-    """At the time it names: the certificates of old messages have expired. Nothing is fetched."""
-    keys = Keys(None, certificate=lambda url: certificate.read_bytes())
-    stated = reading.moment(message.get("Timestamp")) or datetime.now(UTC)
-    return amazon_ses.is_signed(message, keys, stated)

@@ -88,9 +88,11 @@ def _report(event: dict, signature: dict) -> Report:
     native = reading.text(event.get("event"), 60)
     status = reading.inner(event, "delivery-status")
     reason = reading.text(event.get("reason"), 60)
-    refusal = reading.inner(event, "reject")
+    description = reading.optional(status.get("description"))
     message_id = reading.text(reading.inner(event, "message", "headers").get("message-id"), 255)
     to = reading.inner(event, "message", "headers").get("to")
+    if native == "rejected" and not description:
+        description = reading.optional(reading.inner(event, "reject").get("reason"))
     kind = _kind(native, event, reason)
     reply = reading.lines(status.get("message"))
     return Report(
@@ -103,8 +105,7 @@ def _report(event: dict, signature: dict) -> Report:
         provider_event_id=reading.text(signature.get("token"), 255) or None,
         cause=_cause(kind, reason, reply, reading.text(status.get("code"), 10)),
         reply=reply,
-        description=reading.optional(status.get("description"))
-        or reading.optional(refusal.get("reason")),
+        description=description,
         native=native,
         details=reading.details(event, {"url": "url", "reason": "reason"})
         | reading.details(reading.inner(event, "client-info"), {"user-agent": "user_agent"})
