@@ -9,6 +9,8 @@ from webapp.extensions import db
 WORDS = {
     "address.suppressed": "suppressed an address",
     "address.suppression_lifted": "lifted a suppression",
+    "connection.key_set": "set the key of a connection",
+    "connection.old_key_ended": "ended the previous key of a connection",
     "connection.removed": "removed a connection",
     "connection.saved": "saved a connection",
     "database.adopted": "let a copied database send",

@@ -171,9 +171,13 @@ def test_connection(slug: str, connection_id: int) -> Response:
     if address.problem:
         return _page(workspace, found, errors={"to": address.problem})
     trying.send(
-        found, address.address, provider=providers.BY_NAME[found.provider],
-        token_key=current_app.config["TOKEN_KEY"], server_of=_server_of,
-    )  # fmt: skip
+        found,
+        addresses.on_the_wire(address.address, address.key),
+        provider=providers.BY_NAME[found.provider],
+        token_key=current_app.config["TOKEN_KEY"],
+        base_url=current_app.config["SETTINGS"].base_url,
+        server_of=_server_of,
+    )
     return see_other(_url(found, slug) + "#connection-live")
 
 

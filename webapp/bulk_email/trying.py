@@ -26,13 +26,14 @@ def send(
     *,
     provider: Provider,
     token_key: bytes,
+    base_url: str,
     server_of: Callable[[Connection], Server],
 ) -> ConnectionTest:
     """Send a test mail to `address`, and say with the test what the relay answered. Commits."""
     test = probing.begin(connection, address)
     token = tokens.test_token(token_key, test.id)
     try:
-        message = _message(connection, address, token, provider)
+        message = _message(connection, address, token, provider, f"{base_url}/u/test")
         result = asyncio.run(testing.deliver(server_of(connection), message))
     except ConnectError as error:
         probing.finish(test, is_accepted=False, reply=str(error))
@@ -42,7 +43,9 @@ def send(
     return test
 
 
-def _message(connection: Connection, address: str, token: str, provider: Provider) -> Message:
+def _message(
+    connection: Connection, address: str, token: str, provider: Provider, unsubscribe_url: str
+) -> Message:
     domain = addresses.domain_of(connection.from_address) or "localhost"
     subject, text, html = template.compose(_SUBJECT, _TEXT, "Email Tracker")
     source = template.Source(
@@ -56,14 +59,13 @@ def _message(connection: Connection, address: str, token: str, provider: Provide
         list_id=f"tests.{domain}",
         feedback_id=f"test:{connection.id}:connection:email-tracker",
     )
-    return template.Template(source).fill(
+    return template.Template(source, provider.tracking_headers).fill(
         Copy(
             token=token,
             address=address,
             name="",
             values={"name": connection.name},
             date=clock.now(),
-            unsubscribe_url="",
-            extra_headers=provider.tracking_headers(token),
+            unsubscribe_url=unsubscribe_url,
         )
     )

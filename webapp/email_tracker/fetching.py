@@ -39,6 +39,8 @@ def get(
         connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else ""))
         answer = connection.getresponse()
         body = answer.read(MAX_BYTES + 1)
+    except OSError:  # a certificate that proves nothing is a ValueError, too
+        raise
     except (http.client.HTTPException, ValueError) as error:
         raise OSError(f"{type(error).__name__} from {parts.hostname}") from None
     finally:

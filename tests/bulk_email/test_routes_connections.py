@@ -1,0 +1,164 @@
+"""The pages of connections: choosing a kind, keys, and a test that waits for its event."""
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from tests import makers
+from tests.smtp_server import SmtpServer
+from webapp import providers
+from webapp.accounts.models import AuditEntry
+from webapp.delivery.models import Arrival, Connection, ConnectionTest
+from webapp.email_tracker import digesting
+from webapp.extensions import db
+from webapp.lib import clock
+from webapp.plugins import catalogue, installing
+
+pytestmark = pytest.mark.database
+SERVER = {
+    "name": "Relay", "provider": "sendgrid", "host": "smtp.sendgrid.net", "port": "587",
+    "security": "starttls", "username": "apikey", "password": "p", "from_name": "",
+    "from_address": "ann@acme.test", "max_connections": "4",
+}  # fmt: skip
+
+
+@pytest.fixture
+def admin(cast, sign_in):
+    """alice's browser, in a workspace with both plugins."""
+    for name in ("bulk_email", "email_tracker"):
+        installing.install(cast.workspace, catalogue.find(name), cast.alice)
+    return sign_in(cast.alice)
+
+
+@pytest.fixture
+def connection(cast, admin) -> Connection:
+    return makers.make_connection(cast.workspace, provider="sendgrid", hook_secret=None)
+
+
+def path(connection: Connection, more: str = "") -> str:
+    return f"/w/acme/connections/{connection.id}{more}"
+
+
+def test_a_new_connection_begins_with_its_kind(admin):
+    kinds = admin.get("/w/acme/connections/new").text
+    for provider in providers.BY_NAME.values():
+        assert f"provider={provider.name}" in kinds
+
+    form = admin.get("/w/acme/connections/new?provider=amazon_ses").text
+    assert 'value="email-smtp.us-east-1.amazonaws.com"' in form
+    assert 'value="587"' in form
+
+
+def test_it_is_saved_and_its_page_says_where_to_post(admin):
+    answer = admin.post("/w/acme/connections/new", data=SERVER)
+    saved = db.session.scalar(select(Connection))
+    page = admin.get(answer.location).text
+
+    assert f"http://localhost/hooks/sendgrid/{saved.hook_token}" in page
+    assert "There is no key yet, so every event is refused." in page
+    assert "Signature Verification" in page
+
+
+def test_a_pasted_key_is_stored_and_never_shown(admin, connection):
+    admin.post(path(connection, "/key"), data={"key": " their key \n"})
+    db.session.expire_all()
+
+    assert connection.hook_secret == "their key"
+    assert "their key" not in admin.get(path(connection)).text
+    assert admin.post(path(connection, "/key"), data={"key": " "}).status_code == 422
+
+
+def test_two_keys_are_valid_while_one_is_replaced(admin, connection):
+    admin.post(path(connection, "/key"), data={"key": "one"})
+    admin.post(path(connection, "/key"), data={"key": "two", "keep": "7d"})
+    db.session.expire_all()
+    kept = connection.old_hook_secret_until - clock.now()
+
+    assert (connection.hook_secret, connection.old_hook_secret) == ("two", "one")
+    assert (kept.days, "Two keys are valid" in admin.get(path(connection)).text) == (6, True)
+
+    admin.post(path(connection, "/key/end"))
+    db.session.expire_all()
+    assert (connection.old_hook_secret, connection.old_hook_secret_until) == (None, None)
+    assert "Two keys are valid" not in admin.get(path(connection)).text
+
+
+def test_a_key_in_the_wrong_hands_is_replaced_at_once(admin, connection):
+    admin.post(path(connection, "/key"), data={"key": "one"})
+    admin.post(path(connection, "/key"), data={"key": "two", "keep": "0"})
+    db.session.expire_all()
+
+    assert (connection.hook_secret, connection.old_hook_secret) == ("two", None)
+
+
+def test_a_password_of_our_making_is_shown_once(admin, cast):
+    connection = makers.make_connection(cast.workspace, provider="postmark", hook_secret=None)
+    shown = admin.post(path(connection, "/key"))
+    db.session.expire_all()
+
+    assert connection.hook_secret in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert connection.hook_secret not in admin.get(path(connection)).text
+    notes = db.session.scalars(select(AuditEntry.action)).all()
+    assert "connection.key_set" in notes
+
+
+def test_another_kind_forgets_the_keys_of_the_first(admin, connection):
+    connection.hook_secret = "a key"
+    db.session.commit()
+    page = admin.get(path(connection) + "?provider=mailjet").text
+    assert 'value="in-v3.mailjet.com"' in page
+
+    admin.post(path(connection), data=SERVER | {"provider": "mailjet"})
+    db.session.expire_all()
+    assert (connection.provider, connection.hook_secret) == ("mailjet", None)
+
+
+def test_a_test_waits_for_its_event(app, admin, cast):
+    with SmtpServer() as server:
+        connection = makers.make_connection(cast.workspace, server.port, provider="sendgrid")
+        admin.post(path(connection, "/test"), data={"to": "me@x.test"})
+        [mail] = server.ledger.of("me@x.test")
+    live = {"HX-Request": "true"}
+    waiting = admin.get(path(connection, "/live"), headers=live).text
+    assert "Waiting for its event" in waiting
+    assert "every 2s" in waiting
+
+    token = json.loads(mail.partition(b"X-SMTPAPI: ")[2].partition(b"\r\n")[0])["unique_args"][
+        "copy"
+    ]
+    _arrive(app, connection, [{"event": "delivered", "copy": token, "response": "250 fine"}])
+    done = admin.get(path(connection, "/live"), headers=live).text
+    assert "came back: delivered" in done
+    assert "250 fine" in done
+    assert "every 15s" in done
+
+
+def _arrive(app, connection: Connection, events: list) -> None:
+    db.session.add(
+        Arrival(
+            connection_id=connection.id, workspace_id=connection.workspace_id, provider="sendgrid",
+            body=json.dumps(events).encode(), dedupe_key=str(len(str(events))),
+        )
+    )  # fmt: skip
+    db.session.commit()
+    digesting.digest_some(providers.BY_NAME, app.config["TOKEN_KEY"])
+    db.session.expire_all()
+
+
+def test_a_test_that_cannot_leave_says_why(admin, cast):
+    connection = makers.make_connection(cast.workspace, port=1, provider="sendgrid")
+    admin.post(path(connection, "/test"), data={"to": "me@x.test"})
+    found = db.session.scalar(select(ConnectionTest))
+
+    assert not found.is_accepted
+    page = admin.get(path(connection)).text
+    assert "did not leave" in page
+    assert "127.0.0.1:1 cannot be reached" in page
+    assert admin.post(path(connection, "/test"), data={"to": "nobody"}).status_code == 422
+
+
+def test_the_live_part_alone_leads_to_its_page(admin, connection):
+    answer = admin.get(path(connection, "/live"))
+    assert (answer.status_code, answer.location) == (303, path(connection))
