@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,11 +29,19 @@ class Ledger:
 
 class SmtpServer:
     """`with SmtpServer(script) as server:` listens on server.port; `script(step, address)` decides
-    at "banner", "ehlo", "mail", "rcpt", "data", "body" (mid-data) and "dot"."""
+    at "banner", "ehlo", "mail", "rcpt", "data", "body" (mid-data) and "dot". With a `tls` context
+    it offers STARTTLS, and with CHUNKING among its extensions it takes BDAT (step "dot")."""
 
-    def __init__(self, script: Script = lambda step, address: None, extensions=("PIPELINING",)):
+    def __init__(
+        self,
+        script: Script = lambda step, address: None,
+        extensions=("PIPELINING",),
+        tls: ssl.SSLContext | None = None,
+    ):
         self.script = script
         self.extensions = extensions
+        self.tls = tls
+        self.commands: list[bytes] = []
         self.ledger = Ledger()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -68,15 +77,19 @@ class SmtpServer:
         sender = address = ""
         await self._say(writer, "banner", "", b"220 test")
         while line := await reader.readline():
+            self.commands.append(line.rstrip(b"\r\n"))
             verb = line[:4].upper().strip()
             if verb == b"EHLO":
-                lines = ["test", *self.extensions]
+                lines = ["test", *self.extensions, *(["STARTTLS"] if self.tls else [])]
                 body = b"\r\n".join(f"250-{text}".encode() for text in lines[:-1])
                 last = f"250 {lines[-1]}".encode()
                 await self._say(writer, "ehlo", "", (body + b"\r\n" if body else b"") + last)
             elif verb == b"MAIL":
                 sender, address = line[10:].split(b">")[0].decode(), ""
-                await self._say(writer, "mail", sender, b"250 ok")
+                if not await self._say(writer, "mail", sender, b"250 ok"):
+                    sender = ""
+            elif verb == b"RCPT" and not sender:
+                writer.write(b"503 whose mail?\r\n")
             elif verb == b"RCPT":
                 address = line.split(b"<")[1].split(b">")[0].decode()
                 if not await self._say(writer, "rcpt", address, b"250 ok"):
@@ -84,6 +97,12 @@ class SmtpServer:
             elif verb == b"DATA":
                 await self._data(reader, writer, address)
                 address = ""
+            elif verb == b"BDAT":
+                await self._chunk(reader, writer, int(line.split()[1]), address)
+                address = ""
+            elif verb == b"STAR":
+                writer.write(b"220 go on\r\n")
+                await writer.start_tls(self.tls)
             elif verb == b"QUIT":
                 writer.write(b"221 bye\r\n")
                 return
@@ -102,6 +121,16 @@ class SmtpServer:
         action = self.script("dot", address)
         if action in (None, "hang", "close") or action[:1] in ("2", b"2"):
             self.ledger.mails.append((address, content))
+        await self._say(writer, "dot", address, b"250 2.0.0 taken", action)
+
+    async def _chunk(self, reader, writer, size: int, address: str) -> None:
+        content = await reader.readexactly(size)
+        if not address:
+            writer.write(b"503 no recipient\r\n")
+            return
+        action = self.script("dot", address)
+        if action in (None, "hang", "close") or action[:1] in ("2", b"2"):
+            self.ledger.mails.append((address, content + b".\r\n"))
         await self._say(writer, "dot", address, b"250 2.0.0 taken", action)
 
     async def _say(self, writer, step, address, usual: bytes, action: Action = ...) -> bool:
