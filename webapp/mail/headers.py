@@ -23,6 +23,7 @@ def clean(value: str) -> str:
     broken up, because Python's and other parsers decode it and find line breaks inside.
     """
     if not value.isprintable():  # it has one of them, or something harmless
+        value = value.replace("\r\n", "\n")
         value = "".join(
             " " if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") else character
             for character in value
@@ -38,15 +39,7 @@ def encode(value: str) -> bytes:
     value = clean(value)
     if value.isascii() and len(value) < 900:
         return _fold(value)
-    octets = value.encode("utf-8", "replace")
-    words, start = [], 0
-    while start < len(octets):
-        end = start + _WORD_OCTETS
-        while end < len(octets) and octets[end] & 0xC0 == 0x80:  # never within a character
-            end -= 1
-        words.append(b"=?utf-8?B?" + base64.b64encode(octets[start:end]) + b"?=")
-        start = end
-    return b"\r\n ".join(words)
+    return _words(value)
 
 
 def encode_mailbox(name: str, address: str) -> bytes:
@@ -59,12 +52,10 @@ def encode_mailbox(name: str, address: str) -> bytes:
     name = clean(name)
     if not name:
         return address.encode()
-    if not name.isascii():
-        return encode(name) + b"\r\n <" + address.encode() + b">"
-    if len(name) > 60:
-        return _fold(f'"{_escaped(name)}"') + b"\r\n <" + address.encode() + b">"
+    if not name.isascii() or len(name) > 60:
+        return _words(name) + b"\r\n <" + address.encode() + b">"
     if _SPECIALS.search(name):
-        name = f'"{_escaped(name)}"'
+        name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"{name} <{address}>".encode()
 
 
@@ -82,8 +73,17 @@ def assert_intended(block: bytes, number: int) -> None:
         raise HeaderError(f"the header has {breaks - folds + 1} fields, not {number}")
 
 
-def _escaped(name: str) -> str:
-    return name.replace("\\", "\\\\").replace('"', '\\"')
+def _words(value: str) -> bytes:
+    """As encoded words, one a line."""
+    octets = value.encode("utf-8", "replace")
+    words, start = [], 0
+    while start < len(octets):
+        end = start + _WORD_OCTETS
+        while end < len(octets) and octets[end] & 0xC0 == 0x80:  # never within a character
+            end -= 1
+        words.append(b"=?utf-8?B?" + base64.b64encode(octets[start:end]) + b"?=")
+        start = end
+    return b"\r\n ".join(words)
 
 
 def _fold(value: str) -> bytes:
