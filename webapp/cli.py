@@ -7,9 +7,10 @@ import sys
 import click
 from flask import Flask
 from flask_security.utils import hash_password
+from sqlalchemy import select
 
 from webapp import create_app, settings
-from webapp.accounts import inviting
+from webapp.accounts import inviting, signing_in
 from webapp.accounts.models import User
 from webapp.delivery import adopting
 from webapp.explaining_cli import explain
@@ -95,6 +96,20 @@ def init(address: str, name: str, workspace: str, password: str) -> None:
             raise SettingError("Somebody can sign in already: ask an owner for an invitation.")
         _make_owner(address, name, workspace, password)
     click.echo(f"Ready. Start with `email-tracker up`, and sign in as {address}.")
+
+
+@commands.command()
+@click.argument("address")
+@click.option("--undo", is_flag=True, help="Let them in again.")
+def disable(address: str, undo: bool) -> None:
+    """Shut out the person with this ADDRESS: no sign-in, and every session ends at once."""
+    app = _current_app()
+    with app.app_context():
+        user = db.session.scalar(select(User).where(User.email == address.strip().lower()))
+        if user is None:
+            raise SettingError(f"Nobody signs in as {address}.")
+        (signing_in.enable if undo else signing_in.disable)(user)
+    click.echo(f"{address} can sign in again." if undo else f"{address} is shut out.")
 
 
 @commands.command()

@@ -4,13 +4,14 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextvars import ContextVar
+from urllib.parse import urlsplit
 
+from flask import current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
-from flask_security.core import Security
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from htmx_flask import Htmx
 from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.orm import DeclarativeBase
@@ -30,12 +31,23 @@ class Base(DeclarativeBase):
     )
 
 
+class OwnPagesOnly(CSRFProtect):
+    """The token, and the browser's word: no foreign page posts here, whatever it knows."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        origin = request.headers.get("Origin")
+        ours = (request.host, urlsplit(current_app.config["SETTINGS"].base_url).netloc)
+        is_unsafe = request.method in current_app.config["WTF_CSRF_METHODS"]
+        if is_unsafe and origin and urlsplit(origin).netloc not in ours:
+            raise CSRFError("The request comes from another site.")
+        super().protect(apply_exemptions)
+
+
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate(render_as_batch=True, compare_type=True)
-csrf = CSRFProtect()
+csrf = OwnPagesOnly()
 htmx = Htmx()
 limiter = Limiter(key_func=get_remote_address)
-security = Security()
 
 _only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
 

@@ -5,7 +5,17 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_limiter.errors import RateLimitExceeded
 from flask_security.core import current_user
 from flask_wtf.csrf import CSRFError
@@ -175,5 +185,8 @@ def _finish(response: Response) -> Response:
 
 
 def address_of(endpoint: str, **values) -> str:
-    """The full address of a page, for use outside the site (mails, hooks)."""
-    return url_for(endpoint, _external=True, **values)
+    """The full address of a page, for use outside the site (mails, hooks).
+
+    By BASE_URL and never by the request, whose Host anybody can write.
+    """
+    return current_app.config["SETTINGS"].base_url + url_for(endpoint, **values)

@@ -1,8 +1,10 @@
 """Workspace, Member, signing in, who may do what, the audit log."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Flask
+from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
 
 from webapp import queue
@@ -10,28 +12,39 @@ from webapp.accounts import audit_trigger, jobs, signing_in
 from webapp.accounts.models import SignInRole, User
 from webapp.accounts.routes import accounts
 from webapp.accounts.routes_people import people
-from webapp.extensions import db, limiter, security
+from webapp.extensions import db, limiter
 
+# whatever a password, or who has an account, could be guessed at
+THROTTLED = (
+    "security.login",
+    "security.forgot_password",
+    "security.reset_password",
+    "security.change_password",
+)
 __all__ = ["audit_trigger", "init_app"]
 
 
 def init_app(app: Flask) -> None:
     """Bind signing in and the pages of workspaces and people to `app`."""
     app.config.update(_security_config(app))
-    security.init_app(
-        app,
-        SQLAlchemyUserDatastore(db, User, SignInRole),
-        mail_util_cls=signing_in.OwnMail,
-    )
+    datastore = SQLAlchemyUserDatastore(db, User, SignInRole)
+    security = Security(app, datastore, mail_util_cls=signing_in.OwnMail)
     security.unauthn_handler(signing_in.answer_stranger)
-    for view in ("security.login", "security.forgot_password", "security.reset_password"):
-        app.view_functions[view] = limiter.limit("10 per minute;60 per hour", methods=["POST"])(
-            app.view_functions[view]
-        )
+    for view in THROTTLED:
+        app.view_functions[view] = _throttled(app.view_functions[view])
     signing_in.init_app(app)
     app.register_blueprint(accounts)
     app.register_blueprint(people)
     queue.add_clock_task(jobs.tick)
+
+
+def _throttled(view: Callable) -> Callable:
+    """A guesser comes from one place, or at one account from many."""
+    by_place = limiter.limit("10 per minute;60 per hour", methods=["POST"])
+    by_account = limiter.limit(
+        "100 per hour", key_func=signing_in.account_in_question, methods=["POST"]
+    )
+    return by_account(by_place(view))
 
 
 def _security_config(app: Flask) -> dict:
@@ -55,6 +68,9 @@ def _security_config(app: Flask) -> dict:
         "SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE": "Your password was changed",
         "SECURITY_EMAIL_SENDER": app.config["SETTINGS"].mail_from,
         "SECURITY_EMAIL_HTML": False,
+        # no question to the network: an account's address was judged when it was made
+        "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
+        "SECURITY_FRESHNESS": timedelta(seconds=-1),  # see signing_in.confirm
         "SECURITY_POST_LOGIN_VIEW": "/",
         "SECURITY_POST_LOGOUT_VIEW": "/sign-in",
         "SECURITY_POST_CHANGE_VIEW": "/account",
@@ -63,8 +79,5 @@ def _security_config(app: Flask) -> dict:
         "SECURITY_REDIRECT_VALIDATE_MODE": ["absolute", "regex"],
         "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
         "SECURITY_USE_REGISTER_V2": True,
-        "REMEMBER_COOKIE_DURATION": timedelta(days=14),
-        "REMEMBER_COOKIE_HTTPONLY": True,
-        "REMEMBER_COOKIE_SAMESITE": "Lax",
-        "REMEMBER_COOKIE_SECURE": app.config["SESSION_COOKIE_SECURE"],
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),  # see signing_in: no second cookie
     }
