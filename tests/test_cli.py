@@ -70,6 +70,16 @@ def test_init_refuses_a_short_password(call: Callable):
     assert "at least 10 characters" in call("init", *OWNER, "--password", "short").stderr
 
 
+def test_somebody_is_shut_out_and_let_in_again(call: Callable, tmp_path: Path):
+    call("init", *OWNER, "--password", "long enough, surely")
+    assert "Nobody signs in as" in call("disable", "--address", "x@example.org").stderr
+
+    assert "is shut out" in call("disable", "--address", "Olga@example.org").stdout
+    assert rows(tmp_path, "SELECT active FROM users") == [(0,)]
+    call("disable", "--address", "olga@example.org", "--undo")
+    assert rows(tmp_path, "SELECT active FROM users") == [(1,)]
+
+
 def test_seed_adds_people_and_doctor_says_what_is_missing(call: Callable, tmp_path: Path):
     call("init", *OWNER, "--password", "long enough, surely")
     assert "300 people" in call("seed", "--people", "300").stdout

@@ -99,10 +99,10 @@ def init(address: str, name: str, workspace: str, password: str) -> None:
 
 
 @commands.command()
-@click.argument("address")
+@click.option("--address", prompt="Whose address", help="What they sign in with.")
 @click.option("--undo", is_flag=True, help="Let them in again.")
 def disable(address: str, undo: bool) -> None:
-    """Shut out the person with this ADDRESS: no sign-in, and every session ends at once."""
+    """Shut somebody out: no sign-in any more, and every session ends at once."""
     app = _current_app()
     with app.app_context():
         user = db.session.scalar(select(User).where(User.email == address.strip().lower()))
