@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from webapp.explaining_mail_cli import explain_bounces, explain_replies
 from webapp.providers import BY_NAME, explaining, explaining_signatures
 
 
@@ -28,3 +29,7 @@ def events(name: str, file: Path) -> None:
 def signatures(file: Path) -> None:
     """Print for each signed post in FILE whether it is authentic: one JSON array."""
     click.echo(json.dumps(explaining_signatures.explain_signatures(file)))
+
+
+explain.add_command(explain_bounces)
+explain.add_command(explain_replies)

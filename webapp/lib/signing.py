@@ -10,7 +10,9 @@ import hmac
 import re
 
 _MAC_BYTES = 15
-_SHAPE = re.compile(r"[0-9a-z]{1,13}-[a-z2-7]{24}")
+# what a token looks like, for finding one in a stranger's text (a pattern for `re`)
+TOKEN_SHAPE = r"[0-9a-z]{1,13}-[a-z2-7]{24}"
+_SHAPE = re.compile(TOKEN_SHAPE)
 
 
 def make_token(key: bytes, kind: str, row_id: int) -> str:

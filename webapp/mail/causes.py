@@ -7,6 +7,7 @@ from enum import StrEnum
 class Cause(StrEnum):
     MAILBOX_MISSING = "mailbox_missing"
     DOMAIN_MISSING = "domain_missing"
+    MAILBOX_DISABLED = "mailbox_disabled"
     MAILBOX_FULL = "mailbox_full"
     TOO_FAST = "too_fast"
     BLOCKED_REPUTATION = "blocked_reputation"
@@ -55,6 +56,11 @@ WORDS: dict[Cause, Words] = {
         "There is no such mail domain.",
         "Look for a typing error after the @, or ask the person for a new address.",
     ),
+    Cause.MAILBOX_DISABLED: Words(
+        Side.THEIRS,
+        "The mailbox is switched off, or does not take this mail.",
+        "Look for a typing error in the address, or ask the person for another one.",
+    ),
     Cause.MAILBOX_FULL: Words(
         Side.THEIRS,
         "The mailbox is full.",
@@ -92,7 +98,7 @@ WORDS: dict[Cause, Words] = {
     ),
     Cause.UNREACHABLE: Words(
         Side.NOBODY,
-        "The mail server could not be reached, or hung up.",
+        "Their mail server could not be reached, hung up, or had trouble of its own.",
         "Nothing: we try again by ourselves.",
     ),
     Cause.GAVE_UP: Words(

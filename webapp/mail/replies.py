@@ -1,10 +1,11 @@
-"""What a mail server said, and what it means: a reply becomes a verdict by table."""
+"""What a mail server said, and what it means for the copy: accepted, refused, or about us."""
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from webapp.mail import reasons
 from webapp.mail.causes import Cause
 
 MAX_REPLY = 2000
@@ -42,70 +43,6 @@ class Verdict:
     cause: Cause | None
 
 
-# first match wins: (codes that begin with, enhanced code pattern, text pattern, cause)
-_Row = tuple[str, str, str, Cause]
-_CAUSES: list[_Row] = [
-    (
-        "",
-        r".*",
-        r"relay(ing)? (access )?denied|not permitted to relay|relay not permitted",
-        Cause.OUR_SERVER,
-    ),
-    (
-        "",
-        r".*",
-        r"authentication (is )?required|authenticate first|sender address rejected"
-        r"|sender (address )?not (allowed|verified|owned)|domain not verified",
-        Cause.OUR_SERVER,
-    ),
-    ("", r"[45]\.2\.2|5\.5\.2.*quota", r"", Cause.MAILBOX_FULL),
-    (
-        "",
-        r".*",
-        r"mailbox (is )?full|over ?quota|quota exceeded|insufficient (system )?storage",
-        Cause.MAILBOX_FULL,
-    ),
-    ("", r"[45]\.3\.4", r"", Cause.TOO_LARGE),
-    ("552", r"", r"size|too (big|large)", Cause.TOO_LARGE),
-    ("", r".*", r"message (is )?too (big|large)|exceeds? .*size", Cause.TOO_LARGE),
-    ("4", r".*", r"gr[ae]y-?list", Cause.GREYLISTED),
-    ("", r"[45]\.7\.(20|21|22|23|24|25|26|27|30)", r"", Cause.AUTH_POLICY),
-    ("", r".*", r"\b(spf|dkim|dmarc)\b", Cause.AUTH_POLICY),
-    (
-        "4",
-        r".*",
-        r"too (many|fast|much)|rate limit|slow down|throttl|try again later.*load",
-        Cause.TOO_FAST,
-    ),
-    ("421", r"", r"", Cause.TOO_FAST),
-    ("4", r"4\.7\.\d+", r"", Cause.TOO_FAST),
-    (
-        "",
-        r".*",
-        r"block ?list|black ?list|spamhaus|reputation|\brbl\b|poor score",
-        Cause.BLOCKED_REPUTATION,
-    ),
-    ("", r".*", r"spam|content (rejected|refused|denied)|virus|phish", Cause.BLOCKED_CONTENT),
-    ("", r"5\.1\.2|5\.4\.4|5\.1\.8", r"", Cause.DOMAIN_MISSING),
-    (
-        "",
-        r".*",
-        r"domain (does )?not (exist|found)|host (or domain name )?not found|nxdomain"
-        r"|no such domain|bad destination system",
-        Cause.DOMAIN_MISSING,
-    ),
-    ("5", r"5\.1\.(0|1|3|6|10)|5\.2\.1", r"", Cause.MAILBOX_MISSING),
-    (
-        "5",
-        r".*",
-        r"(user|mailbox|recipient|address|account).{0,40}(unknown|not (exist|found)"
-        r"|does ?n.t exist|no longer|disabled|invalid|rejected|unavailable)|no such (user|mailbox"
-        r"|person|recipient)|unknown (user|recipient|mailbox|local)",
-        Cause.MAILBOX_MISSING,
-    ),
-    ("4", r"4\.4\.\d+", r"", Cause.UNREACHABLE),
-    ("5", r"5\.7\.\d+", r"", Cause.BLOCKED_REPUTATION),
-]
 # 530 and its kin speak of our sign-in (RFC 4954), 503 of our order of commands
 _OURS_BY_CODE = {500, 501, 502, 503, 504, 530, 534, 535, 538}
 
@@ -128,16 +65,7 @@ def judge(reply: Reply, *, at_recipient: bool) -> Verdict:
 
 def cause_of(reply: Reply) -> Cause:
     """The Cause that the reply's code and words name; UNKNOWN where they name none."""
-    code, enhanced, text = str(reply.code), reply.enhanced, reply.text.lower()
-    for starts, enhanced_pattern, words, cause in _CAUSES:
-        if not code.startswith(starts):
-            continue
-        if enhanced_pattern not in ("", r".*") and not re.fullmatch(enhanced_pattern, enhanced):
-            continue
-        if words and not re.search(words, text):
-            continue
-        return cause
-    return Cause.UNKNOWN
+    return reasons.cause_of(reply.text, code=reply.code, status=reply.enhanced)
 
 
 def read_reply(lines: list[bytes]) -> Reply | None:

@@ -34,7 +34,8 @@ class Report:
     when it gave none that can be used. Texts are strangers': cleaned of NUL and capped, never
     trusted. `reply` is what a mail server said, `description` what the provider says itself.
     `native` is the provider's own word for the kind, `details` what has no field (url, user_agent,
-    attempt, reason: the provider's own word for why).
+    attempt, reason: the provider's own word for why). `names` are the addresses that a notice
+    speaks of: where the copy's own is not among them, it speaks of whom the mail was passed on to.
     """
 
     kind: ReportKind
@@ -48,6 +49,7 @@ class Report:
     description: str | None = None
     native: str = ""
     details: dict = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:

@@ -1,0 +1,128 @@
+"""What came back to the return path: bounce, delay, success, complaint, auto-reply, or mail."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from webapp.mail import (
+    codes,
+    findings,
+    notice_words,
+    reading_dsn,
+    reading_flufl,
+    reading_prose,
+    reading_replies,
+    reading_sns,
+)
+from webapp.mail.findings import Finding, Verdict
+from webapp.mail.letters import Letter, open_letter
+
+
+class Kind(StrEnum):
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    AUTOREPLY = "autoreply"
+    DELIVERED = "delivered"
+    NOT_BOUNCE = "not_bounce"
+
+
+_OF_SNS = {
+    "bounce": Kind.BOUNCE,
+    "complaint": Kind.COMPLAINT,
+    "delivery": Kind.DELIVERED,
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a mail is, and of whom it speaks. `letter` is what it was read from."""
+
+    kind: Kind
+    findings: list[Finding] = field(default_factory=list)
+    letter: Letter | None = None
+
+
+def read(raw: bytes) -> Reading:
+    """Understand one mail. Never raises, whatever the bytes."""
+    letter = open_letter(raw)
+    if reading_replies.is_complaint(letter):
+        return Reading(Kind.COMPLAINT, reading_replies.read_complaint(letter), letter)
+
+    native, found = reading_sns.read(letter.text)
+    if native:
+        return Reading(_OF_SNS[native], found, letter)
+
+    is_notice = _is_notice(letter)
+    reported = reading_dsn.read(letter) if letter.has_report or is_notice else []
+    if reported:
+        return _of_report(reported, letter)
+    if is_notice and letter.inner:
+        return read(letter.inner)
+    if is_notice:
+        found = reading_prose.read(letter) or _by_flufl(raw, letter)
+        return Reading(Kind.BOUNCE, found, letter)
+    if reading_replies.is_auto_reply(letter):
+        return Reading(Kind.AUTOREPLY, reading_replies.read_auto_reply(letter), letter)
+    return Reading(Kind.NOT_BOUNCE, [], letter)
+
+
+def _of_report(reported: list[Finding], letter: Letter) -> Reading:
+    reported = [_completed(found, letter) for found in reported]
+    failed = [found for found in reported if found.verdict is not Verdict.DELIVERED]
+    return Reading(Kind.BOUNCE if failed else Kind.DELIVERED, reported, letter)
+
+
+def _completed(found: Finding, letter: Letter) -> Finding:
+    """Many reports have the reason in the words to people only."""
+    ran_out = found.status.endswith(".4.7")  # says that time ran out, not what was in the way
+    is_clear = findings.says_something(found.reply) and not ran_out
+    if found.verdict is Verdict.DELIVERED or is_clear:
+        return found
+    said = reading_prose.said_of(letter, found.address)
+    if not said:
+        return found
+    return findings.judge(
+        found.address,
+        f"{found.reply} {said}" if ran_out else said,
+        stated=found.status,
+        is_delay=found.is_final is False,
+        is_final=found.is_final,
+        aliases=found.aliases,
+    )
+
+
+def _by_flufl(raw: bytes, letter: Letter) -> list[Finding]:
+    temporary, permanent = reading_flufl.addresses(raw)
+    said = " ".join(letter.text.split())[: reading_prose.MAX_REPLY]
+    found = [findings.judge(address, said) for address in permanent]
+    return found + [findings.judge(address, said, is_delay=True) for address in temporary]
+
+
+def _is_notice(letter: Letter) -> bool:
+    """Whether a mail server speaks: who writes, about what, in which words, with what enclosed."""
+    if letter.report_type == "delivery-status":
+        return True
+    sender, subject = letter.first("from").lower(), letter.first("subject").lower()[:300]
+    text = " ".join(letter.text[:8000].lower().split())
+    failed = bool(letter.headers.get("x-failed-recipients"))
+    has_words = bool(notice_words.FAILURES.search(text)) or failed
+    has_codes = bool(codes.reply_codes(text) or codes.enhanced_codes(text))
+    is_daemon, has_subject = _is_daemon(sender), bool(notice_words.SUBJECTS.search(subject))
+    if not (has_words or has_codes or (is_daemon and has_subject)):
+        return False
+    points = 2 * is_daemon + 2 * has_subject + (is_daemon and has_subject)
+    points += 2 * has_words + has_codes + letter.attached + 2 * failed
+    points += letter.first("return-path").strip() in ("<>", "")
+    return points - _is_personal(letter, subject) >= 5
+
+
+def _is_daemon(sender: str) -> bool:
+    name = sender.partition("<")[0].strip(' "')
+    address = reading_dsn.address_in(sender) or sender
+    return bool(notice_words.DAEMONS.search(name) or notice_words.DAEMONS.search(address))
+
+
+def _is_personal(letter: Letter, subject: str) -> int:
+    """Points against: an answer, a forwarded mail, somebody's auto-reply."""
+    is_answer = subject.startswith(("re:", "aw:", "fw:", "fwd:", "wg:", "sv:", "rv:", "tr:"))
+    points = 3 * (is_answer or "in-reply-to" in letter.headers)
+    return points + 3 * bool(notice_words.REPLY_SUBJECTS.search(subject))

@@ -1,0 +1,242 @@
+"""Notices that follow no standard: whom they speak of, and what they say, by where addresses stand.
+
+From the surest place to the least sure; the first place that names anybody decides.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from webapp.mail import findings, notice_words, reading_dsn
+from webapp.mail.findings import MAX_RECIPIENTS, Finding
+from webapp.mail.letters import Letter
+
+MAX_LINES = 3000
+MAX_LINE = 600
+MAX_REPLY = 1500
+
+_ADDRESS = (
+    r"(?:[^\s<>@;,:()\[\]\"'`|=/\\]{1,100}|\"[^\"\n]{1,64}\")@[a-zA-Z0-9](?:[\w.-]{0,250}\w)?"
+)
+_ANYWHERE = re.compile(_ADDRESS)
+# "<ann@x.org>:", "  * ann@x.org", "1. 'ann@x.org' (reason)"
+_AT_START = re.compile(
+    rf"^[\s>*|#・■□●-]{{0,20}}(?:\d{{1,3}}[.)]\s*)?(?:smtp:|mailto:|rfc822;)?[\"'<(\[（「]{{0,3}}"
+    rf"(?:smtp:|mailto:)?({_ADDRESS})[\"'>)\]）」]{{0,3}}(.*)$",
+    re.I,
+)
+_STARTS_SENTENCE = re.compile(r"(?i)^\s*(?:wrote|writes|schrieb|a écrit|escribió|ha scritto)\b")
+# "Failed recipient: ann@x.org", "RCPT TO:<ann@x.org>", "user ann@x.org not found"
+_LABELLED = re.compile(
+    r"(?i)(?:(?:final|failed|intended|original|undeliverable|invalid|unknown|bad|rejected|the|this)"
+    r"[ -]{0,2}){0,3}(?:final delivery )?(?:recipients?|userid|user|mailbox|addressee|address"
+    r"|e-?mail|account|error-for|forward-path|destination|destinatario|destinataire|empfänger"
+    r"|受信者|宛先|送信先|收件人|收件地址|получател\w*)(?:\(s\)|e-mail address|アドレス| name| is"
+    r"| was|'s|s)?"
+    rf"[\s:：=>\"'<\[(]{{1,8}}(?:smtp:|rfc822;|mailto:)?({_ADDRESS})"
+    rf"|(?:addressed to|deliver(?:y|ed)?(?: \w+){{0,3}} to|(?:message|mail)s?(?: \w+)?"
+    rf" (?:to|for)|undeliverable to|undelivered to|gateway for|sent to|reach|für|an|^\s*to|para|a)"
+    rf"[\s:\"'<\[(]{{1,8}}({_ADDRESS})"
+)
+_SMTP_LINE = re.compile(
+    rf"(?i)(?:^\W{{0,6}}[45]\d\d[ -][^@]{{0,200}}?|rcpt[ _]to:\s*)<?({_ADDRESS})"
+)
+_BARE_NAME = re.compile(r"^\s+([\w.+-]{1,64})\s*$")
+# lines about anybody but the one who did not get it
+_ABOUT_OTHERS = re.compile(
+    r"(?i)expanded from|generated (?:from|by)|forwarded from|^\W*(?:from|sender|reply-to"
+    r"|return-path"
+    r"|mail from|cc|errors-to|差出人|送信者|von|de|message-?id)\b\W{0,4}[:：=<]|mail from:|contact"
+    r"|for (?:further|more) (?:info|assist|help)|questions|support@|help ?desk|please (?:send"
+    r"|forward|e-?mail)"
+    r"|message sent by|accepting mail from|^\W*\w[\w-]+-id:|お問い?合わせ|on behalf of"
+)
+_OWN_HEADERS = ("to", "delivered-to", "x-original-to", "envelope-to", "from")
+_ORIGINAL_SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to", "x-sender")
+_DAEMON_ADDRESS = re.compile(r"(?i)^(?:mailer-daemon|postmaster|abuse|support|helpdesk|noreply)@")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an address stands: the number of the line, and what follows on it."""
+
+    line: int
+    address: str
+    rest: str
+
+
+def read(letter: Letter) -> list[Finding]:
+    """Whom the notice names, with what it says of each; [] where it names nobody."""
+    lines = [line[:MAX_LINE] for line in letter.text.split("\n")[:MAX_LINES]]
+    before = lines[: _divider(lines)]
+    places = _places(letter, before) or _places(letter, lines) or _of_original(letter, lines)
+    is_delay = speaks_of_delay(letter)
+    found: dict[str, Finding] = {}
+    for number, place in enumerate(places[:MAX_RECIPIENTS]):
+        following = places[number + 1].line if number + 1 < len(places) else len(before)
+        reply = _reply(before, place, following)
+        found[place.address.lower()] = findings.judge(place.address, reply, is_delay=is_delay)
+    return list(found.values())
+
+
+def said_of(letter: Letter, address: str) -> str:
+    """What the words to people say of an address that the report's fields name."""
+    lines = [line[:MAX_LINE] for line in letter.text.split("\n")[:MAX_LINES]]
+    local = address.lower().split("@")[0]
+    place = _where(address, lines)
+    if not place.rest and not any(local in line.lower() for line in lines):
+        return ""
+    others = (
+        number
+        for number, line in enumerate(lines)
+        if number > place.line and _AT_START.match(line) and address.lower() not in line.lower()
+    )
+    return _reply(lines, place, next(others, len(lines)))
+
+
+def speaks_of_delay(letter: Letter) -> bool:
+    """Whether the server still tries."""
+    said = f"{letter.first('subject')}\n{letter.text[:6000]}".lower()
+    said = " ".join(said.split())
+    return bool(notice_words.DELAYS.search(said) and not notice_words.GIVEN_UP.search(said))
+
+
+def _divider(lines: list[str]) -> int:
+    """The line where the notice says that the returned mail begins; the end without one."""
+    for number, line in enumerate(lines):
+        if number and notice_words.DIVIDERS.search(line.lower()):
+            return number
+    return len(lines)
+
+
+def _places(letter: Letter, lines: list[str]) -> list[_Place]:
+    own = _own_addresses(letter)
+    sure = [list(_at_starts(lines)), list(_announced(letter, lines))]
+    failed = _failed_header(letter)
+    for places in sure:
+        places = _once([place for place in places if place.address.lower() not in own])
+        if places and len(places) >= len(failed):
+            return places
+    if failed:
+        return [_where(address, lines) for address in failed]
+    unsure = [_matching(lines, _SMTP_LINE), _matching(lines, _LABELLED), _where_it_fails(lines)]
+    for look in unsure:
+        places = _once([place for place in look if place.address.lower() not in own])
+        if places:
+            return places
+    for places in sure:
+        if places:  # somebody wrote to themselves
+            return _once(places)
+    return _anywhere(letter, lines, own)
+
+
+def _failed_header(letter: Letter) -> list[str]:
+    """X-Failed-Recipients of Exim and Gmail."""
+    said = " ".join(letter.headers.get("x-failed-recipients", []))
+    return list(dict.fromkeys(map(reading_dsn.tidy, _ANYWHERE.findall(said))))
+
+
+def _own_addresses(letter: Letter) -> set[str]:
+    """Those who sent the mail and those who sent the notice."""
+    said = [value for name in _OWN_HEADERS for value in letter.headers.get(name, [])]
+    said += [value for name in _ORIGINAL_SENDERS for value in letter.original.get(name, [])]
+    return {reading_dsn.tidy(raw).lower() for value in said for raw in _ANYWHERE.findall(value)}
+
+
+def _at_starts(lines: list[str]) -> Iterator[_Place]:
+    for number, line in enumerate(lines):
+        match = _AT_START.match(line) if "@" in line else None
+        if match is None or _ABOUT_OTHERS.search(line) or _STARTS_SENTENCE.match(match[2]):
+            continue
+        address = reading_dsn.tidy(match[1])
+        if not _DAEMON_ADDRESS.match(address):
+            yield _Place(number, address, match[2])
+
+
+def _announced(letter: Letter, lines: list[str]) -> Iterator[_Place]:
+    """The addresses under "the following recipients:", up to an empty line after them. A bare
+    name stands for a mailbox of the server that writes."""
+    until = seen = 0
+    for number, line in enumerate(lines):
+        if notice_words.ANNOUNCEMENTS.search(line.lower()):
+            until, seen = number + 8, 0
+        if number > until or not until:
+            continue
+        names = [] if _ABOUT_OTHERS.search(line) else _ANYWHERE.findall(line)
+        bare = _BARE_NAME.match(line)
+        if bare and not names and not letter.original:
+            domain = reading_dsn.address_in(letter.first("from")).partition("@")[2]
+            names = [f"{bare[1]}@{domain.lower()}"] if domain else []
+        for raw in names:
+            seen += 1
+            yield _Place(number, reading_dsn.tidy(raw), line.replace(raw, " "))
+        if seen and not line.strip():
+            until = 0
+
+
+def _matching(lines: list[str], pattern: re.Pattern) -> Iterator[_Place]:
+    for number, line in enumerate(lines):
+        if "@" not in line or _ABOUT_OTHERS.search(line):
+            continue
+        for match in pattern.finditer(line):
+            address = reading_dsn.tidy(next(group for group in match.groups() if group))
+            if not _DAEMON_ADDRESS.match(address):
+                yield _Place(number, address, line)
+
+
+def _where_it_fails(lines: list[str]) -> Iterator[_Place]:
+    for number, line in enumerate(lines):
+        if "@" not in line or _ABOUT_OTHERS.search(line):
+            continue
+        if notice_words.FAILURES.search(line.lower()):
+            for raw in _ANYWHERE.findall(line):
+                yield _Place(number, reading_dsn.tidy(raw), line)
+
+
+def _anywhere(letter: Letter, lines: list[str], own: set[str]) -> list[_Place]:
+    for text in (letter.first("subject"), "\n".join(lines)):
+        addresses = [reading_dsn.tidy(raw) for raw in _ANYWHERE.findall(text)]
+        addresses = [address for address in addresses if address.lower() not in own]
+        if addresses:
+            return [_Place(0, address, "") for address in dict.fromkeys(addresses)][:20]
+    return []
+
+
+def _of_original(letter: Letter, lines: list[str]) -> list[_Place]:
+    """The notice names nobody by address: the returned mail's only addressee, or those whose
+    local part the notice names."""
+    said = [value for name in ("to", "x-receiver") for value in letter.original.get(name, [])]
+    addresses = [reading_dsn.tidy(raw) for value in said for raw in _ANYWHERE.findall(value)]
+    addresses = list(dict.fromkeys(addresses))[:MAX_RECIPIENTS]
+    text = "\n".join(lines).lower()
+    named = [address for address in addresses if _names_local_part(text, address)]
+    if named:
+        return [_where(address, lines) for address in named]
+    return [_Place(0, addresses[0], "")] if len(addresses) == 1 else []
+
+
+def _names_local_part(text: str, address: str) -> bool:
+    local = re.escape(address.lower().split("@")[0])
+    return re.search(rf"(?<!\w){local}(?!\w)", text) is not None
+
+
+def _where(address: str, lines: list[str]) -> _Place:
+    """The line that speaks of an address known from elsewhere."""
+    for wanted in (address.lower(), address.lower().split("@")[0]):
+        for number, line in enumerate(lines):
+            if wanted in line.lower():
+                return _Place(number, address, line[line.lower().index(wanted) + len(wanted) :])
+    return _Place(0, address, "")
+
+
+def _once(places: list[_Place]) -> list[_Place]:
+    return list({place.address.lower(): place for place in reversed(places)}.values())[::-1]
+
+
+def _reply(lines: list[str], place: _Place, following: int) -> str:
+    """What is said of this address: up to the next one, or everything where that says nothing."""
+    said = [place.rest.lstrip(">]\")': \t-"), *lines[place.line + 1 : following][:40]]
+    text = " ".join(" ".join(said).split())[:MAX_REPLY]
+    if findings.says_something(text):
+        return text
+    return " ".join(" ".join(lines).split())[:MAX_REPLY]
