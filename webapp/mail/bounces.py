@@ -1,6 +1,6 @@
 """What came back to the return path: bounce, delay, success, complaint, auto-reply, or mail."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from webapp.mail import (
@@ -25,6 +25,8 @@ class Kind(StrEnum):
     NOT_BOUNCE = "not_bounce"
 
 
+_ENOUGH = 5
+_SUSPICIOUS = 4
 _OF_SNS = {
     "bounce": Kind.BOUNCE,
     "complaint": Kind.COMPLAINT,
@@ -51,14 +53,17 @@ def read(raw: bytes) -> Reading:
     if native:
         return Reading(_OF_SNS[native], found, letter)
 
-    is_notice = _is_notice(letter)
+    points = _points(letter)
+    is_notice = points >= _ENOUGH
     reported = reading_dsn.read(letter) if letter.has_report or is_notice else []
     if reported:
         return _of_report(reported, letter)
     if is_notice and letter.inner:
         return read(letter.inner)
     if is_notice:
-        found = reading_prose.read(letter) or _by_flufl(raw, letter)
+        found = reading_prose.read(letter) or _by_flufl(raw, letter) or reading_prose.guess(letter)
+        return Reading(Kind.BOUNCE, found, letter)
+    if points >= _SUSPICIOUS and (found := _by_flufl(raw, letter)):
         return Reading(Kind.BOUNCE, found, letter)
     if reading_replies.is_auto_reply(letter):
         return Reading(Kind.AUTOREPLY, reading_replies.read_auto_reply(letter), letter)
@@ -91,34 +96,45 @@ def _completed(found: Finding, letter: Letter) -> Finding:
 
 
 def _by_flufl(raw: bytes, letter: Letter) -> list[Finding]:
+    """Whom flufl.bounce finds; what is said of them we read ourselves, but its word of a delay."""
     temporary, permanent = reading_flufl.addresses(raw)
-    said = " ".join(letter.text.split())[: reading_prose.MAX_REPLY]
-    found = [findings.judge(address, said) for address in permanent]
-    return found + [findings.judge(address, said, is_delay=True) for address in temporary]
+    found = reading_prose.saying(letter, [*permanent, *temporary])
+    return [_delayed(each) if each.address in temporary else each for each in found]
 
 
-def _is_notice(letter: Letter) -> bool:
-    """Whether a mail server speaks: who writes, about what, in which words, with what enclosed."""
+def _delayed(found: Finding) -> Finding:
+    return replace(found, verdict=Verdict.TEMPORARY, is_final=False)
+
+
+def _points(letter: Letter) -> int:
+    """How much a mail looks like a mail server's notice: who writes, about what, in which words,
+    with what enclosed. _ENOUGH are enough."""
     if letter.report_type == "delivery-status":
-        return True
+        return _ENOUGH
     sender, subject = letter.first("from").lower(), letter.first("subject").lower()[:300]
     text = " ".join(letter.text[:8000].lower().split())
     failed = bool(letter.headers.get("x-failed-recipients"))
     has_words = bool(notice_words.FAILURES.search(text)) or failed
     has_codes = bool(codes.reply_codes(text) or codes.enhanced_codes(text))
-    is_daemon, has_subject = _is_daemon(sender), bool(notice_words.SUBJECTS.search(subject))
-    if not (has_words or has_codes or (is_daemon and has_subject)):
-        return False
-    points = 2 * is_daemon + 2 * has_subject + (is_daemon and has_subject)
+    daemon, has_subject = _is_daemon(sender), bool(notice_words.SUBJECTS.search(subject))
+    if not (has_words or has_codes or (daemon and has_subject)):
+        return 0
+    points = daemon + 2 * has_subject + bool(daemon and has_subject)
     points += 2 * has_words + has_codes + letter.attached + 2 * failed
-    points += letter.first("return-path").strip() in ("<>", "")
-    return points - _is_personal(letter, subject) >= 5
+    points += letter.first("return-path").strip() == "<>"
+    points += has_words and reading_prose.names_somebody(letter)
+    against = 0 if daemon == 3 else _is_personal(letter, subject)
+    return points - against
 
 
-def _is_daemon(sender: str) -> bool:
+def _is_daemon(sender: str) -> int:
+    """3: a mail server by its name; 2: who may as well write about something else; 0: nobody."""
     name = sender.partition("<")[0].strip(' "')
     address = reading_dsn.address_in(sender) or sender
-    return bool(notice_words.DAEMONS.search(name) or notice_words.DAEMONS.search(address))
+    if "mailer-daemon" in sender or "mailer_daemon" in sender:
+        return 3
+    is_one = notice_words.DAEMONS.search(name) or notice_words.DAEMONS.search(address)
+    return 2 if is_one else 0
 
 
 def _is_personal(letter: Letter, subject: str) -> int:

@@ -72,10 +72,19 @@ def fields_in(text: str) -> list[Fields]:
 
 def decoded(value: str) -> str:
     """A header value, unfolded, its encoded words (RFC 2047) as text."""
-    value = " ".join(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
+    value = " ".join(_text(value.encode("utf-8", "surrogateescape")).split())
     if "=?" not in value:
         return value
     try:
         return str(email.header.make_header(email.header.decode_header(value)))
     except (ValueError, LookupError, email.errors.MessageError):
         return value
+
+
+def _text(raw: bytes) -> str:
+    """Bytes above ASCII in a header are against the rules, and frequent; gb18030 for what is not
+    UTF-8, as it is who still writes so."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")

@@ -1,24 +1,26 @@
 """A raw mail opened: its headers, what it says to people, its report fields, and the mail it
-returns. MIME where it holds together, lines where it does not; never raises."""
+returns. MIME where it holds together, lines where it does not; never raises, and never takes long:
+the containers are taken apart here, because a mail may be built to keep a parser busy."""
 
+import binascii
 import email
-import email.errors
-import email.policy
 import re
 from dataclasses import dataclass, field
 from email.message import Message
 
 from webapp.mail.header_lines import RECIPIENT_FIELDS, Fields, decoded, divide, fields_in
-from webapp.mail.page_text import html_to_text
+from webapp.mail.page_text import page_to_text
 
-MAX_RAW = 2 * 1024 * 1024
-MAX_TEXT = 200_000  # characters of words to people that are looked at
-MAX_FIELDS = 1_000_000  # characters of report fields
-_MAX_PARTS = 100
+MAX_RAW = 1_000_000
+MAX_TEXT = 150_000  # characters of words to people that are looked at
+_MAX_HEAD = 50_000
+_MAX_PARTS = 50
+_MAX_DEPTH = 8
 
 _REPORT_FIELDS = re.compile(
     r"(?im)^[ \t>]{0,8}(?:final-recipient|original-recipient|x-actual-recipient)[ \t]*:"
 )
+_REPORTS = ("message/delivery-status", "message/global-delivery-status")
 
 
 @dataclass(frozen=True)
@@ -58,50 +60,83 @@ class _Parts:
     original: Fields = field(default_factory=dict)
     attached: bool = False
     inner: bytes = b""
-    count: int = 0
+    left: int = _MAX_PARTS
 
 
 def open_letter(raw: bytes) -> Letter:
     """Read `raw` (at most MAX_RAW bytes of it) whatever it is."""
-    raw = _without_envelope_line(raw[:MAX_RAW])
-    message = _parse(raw)
+    raw = raw[:MAX_RAW].replace(b"\r\n", b"\n").lstrip(b"\n\t ")
+    if raw.startswith(b"From "):  # the envelope line of a mailbox file
+        raw = raw.partition(b"\n")[2]
     found = _Parts()
-    if message is None:
-        head, _, body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
-        message = email.message_from_bytes(head)
-        found.texts.append(_text_of_bytes(body, ""))
-    else:
-        _walk(message, found)
-    return _letter(message, found)
+    head, body = _split(raw)
+    _take(head, body, found, depth=0)
+    return _letter(head, found)
 
 
-def _without_envelope_line(raw: bytes) -> bytes:
-    raw = raw.lstrip(b"\r\n\t ")
-    return raw.split(b"\n", 1)[-1] if raw.startswith(b"From ") else raw
+def _split(raw: bytes) -> tuple[Message, bytes]:
+    """The headers, and what follows the empty line after them."""
+    if raw.startswith(b"\n"):
+        return Message(), raw[1:]
+    head, _, body = raw.partition(b"\n\n")
+    return email.message_from_bytes(head[:_MAX_HEAD] + b"\n\n"), body
 
 
-def _parse(raw: bytes) -> Message | None:
-    """None for what only wants to keep us busy: containers in containers without end."""
-    if raw.lower().count(b"content-type: multipart/") > _MAX_PARTS:
-        return None
-    try:
-        return email.message_from_bytes(raw, policy=email.policy.compat32)
-    except (RecursionError, ValueError, LookupError, email.errors.MessageError):
-        return None
+def _take(head: Message, body: bytes, found: _Parts, depth: int) -> None:
+    """Sort one part; the inside of a returned mail is not looked into."""
+    kind = _kind(head)
+    parts = _parts(head, body) if kind.startswith("multipart/") and depth < _MAX_DEPTH else []
+    for part in parts:
+        found.left -= 1
+        if found.left < 0:
+            return
+        _take(*_split(part), found, depth + 1)
+    if parts:
+        return
+    if kind in _REPORTS:
+        found.reports.append(_text(head, body))
+    elif kind == "message/feedback-report":
+        found.feedback = found.feedback or _text(head, body)
+    elif kind.startswith("message/") or kind == "text/rfc822-headers":
+        _note_original(head, body, found)
+    elif kind == "text/html":
+        found.pages.append(page_to_text(_text(head, body)))
+    elif kind.startswith(("text/", "multipart/")):
+        found.texts.append(_text(head, body))
 
 
-def _letter(message: Message, found: _Parts) -> Letter:
+def _parts(head: Message, body: bytes) -> list[bytes]:
+    """The parts of a container; [] where its boundary never comes."""
+    boundary = _parameter(head, "boundary").encode("utf-8", "surrogateescape")
+    if not boundary:
+        return []
+    pieces = (b"\n" + body).split(b"\n--" + boundary, _MAX_PARTS)[1:]
+    return [piece.partition(b"\n")[2] for piece in pieces if not piece.startswith(b"--")]
+
+
+def _note_original(head: Message, body: bytes, found: _Parts) -> None:
+    found.attached = True
+    if found.original:
+        return
+    inside = _decoded_body(head, body).lstrip(b"\n")
+    returned, _ = _split(inside)
+    found.original = _headers(returned)
+    if _parameter(returned, "report-type") == "delivery-status":
+        found.inner = inside
+
+
+def _letter(head: Message, found: _Parts) -> Letter:
     text = "\n".join(found.texts).strip() or "\n".join(found.pages).strip()
     text, returned = divide(text[:MAX_TEXT])
-    blocks = [block for report in found.reports for block in fields_in(report[:MAX_FIELDS])]
+    blocks = [block for report in found.reports for block in fields_in(report)]
     has_report = any(map(_names_recipient, blocks))
-    for lines in (text, returned[:MAX_TEXT]):
+    for lines in (text, returned):
         if not any(map(_names_recipient, blocks)) and _REPORT_FIELDS.search(lines):
             blocks = fields_in(lines)
     return Letter(
-        headers=_headers(message),
-        kind=message.get_content_type(),
-        report_type=_parameter(message, "report-type"),
+        headers=_headers(head),
+        kind=_kind(head),
+        report_type=_parameter(head, "report-type").lower(),
         text=text,
         blocks=[block for block in blocks if block],
         feedback=_first_block(found.feedback),
@@ -112,82 +147,21 @@ def _letter(message: Message, found: _Parts) -> Letter:
     )
 
 
-def _walk(message: Message, found: _Parts) -> None:
-    """Sort the parts of `message`; the inside of a returned mail is not looked into."""
-    waiting = [message]
-    while waiting and found.count < _MAX_PARTS:
-        part = waiting.pop(0)
-        found.count += 1
-        kind = part.get_content_type()
-        inside = part.get_payload()
-        if kind in ("message/delivery-status", "message/global-delivery-status"):
-            found.reports.append(_whole_text(part))
-        elif kind == "message/feedback-report":
-            found.feedback = found.feedback or _whole_text(part)
-        elif kind.startswith("message/") or kind == "text/rfc822-headers":
-            _note_original(part, found)
-        elif isinstance(inside, list):
-            waiting = [child for child in inside if isinstance(child, Message)] + waiting
-        elif kind == "text/html":
-            found.pages.append(html_to_text(_text_of(part)))
-        elif part.get_content_maintype() in ("text", "multipart"):
-            found.texts.append(_text_of(part))
+def _kind(head: Message) -> str:
+    return head.get_content_type()
 
 
-def _note_original(part: Message, found: _Parts) -> None:
-    found.attached = True
-    if found.original:
-        return
-    inside = part.get_payload()
-    if isinstance(inside, list) and inside and isinstance(inside[0], Message):
-        found.original = _headers(inside[0])
-        if _parameter(inside[0], "report-type") == "delivery-status":
-            found.inner = _whole_text(part).encode("utf-8", "surrogateescape")
-        if "message-id" in found.original or "to" in found.original:
-            return
-        inside = inside[0].get_payload()  # some put an empty line first
-    if isinstance(inside, str):
-        found.original = found.original | _first_block(_text_of_bytes(_bytes_of(part), ""))
-
-
-def _whole_text(part: Message) -> str:
-    """The text of a part that the parser took for a message or several."""
-    inside = part.get_payload()
-    if isinstance(inside, str):
-        return _text_of(part)
+def _parameter(head: Message, name: str) -> str:
     try:
-        text = "\n".join(child.as_string() for child in inside if isinstance(child, Message))
-    except Exception:  # as_string stumbles over what the parser let through
-        text = "\n".join(
-            "".join(f"{name}: {value}\n" for name, value in child.items()) for child in inside
-        )
-    encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
-    if encoding in ("base64", "quoted-printable"):
-        packed = Message()
-        packed["content-transfer-encoding"] = encoding
-        packed.set_payload(text.strip())
-        return _text_of(packed)
-    return text
+        value = head.get_param(name, "")
+    except Exception:  # a Content-Type that is none, in ways the library does not foresee
+        return ""
+    return value.strip() if isinstance(value, str) else ""
 
 
-def _text_of(part: Message) -> str:
-    charset = part.get_param("charset", "") or ""
-    return _text_of_bytes(_bytes_of(part), charset if isinstance(charset, str) else "")
-
-
-def _bytes_of(part: Message) -> bytes:
-    try:
-        body = part.get_payload(decode=True)
-    except Exception:  # undecodable base64 and the like
-        body = None
-    if isinstance(body, bytes):
-        return body
-    inside = part.get_payload()
-    return inside.encode("utf-8", "surrogateescape") if isinstance(inside, str) else b""
-
-
-def _text_of_bytes(body: bytes, charset: str) -> str:
-    body = body[: MAX_FIELDS * 2]
+def _text(head: Message, body: bytes) -> str:
+    charset = _parameter(head, "charset")
+    body = _decoded_body(head, body)
     if b"\x1b$" in body or b"\x1b(J" in body:
         charset = "iso-2022-jp"
     for name in (charset, "utf-8"):
@@ -202,29 +176,33 @@ def _text_of_bytes(body: bytes, charset: str) -> str:
         return _lines(body.decode("latin-1"))
 
 
+def _decoded_body(head: Message, body: bytes) -> bytes:
+    encoding = str(head.get("content-transfer-encoding", "")).strip().lower()
+    try:
+        if encoding == "base64":
+            return binascii.a2b_base64(body).replace(b"\r\n", b"\n")
+        if encoding == "quoted-printable":
+            return binascii.a2b_qp(body).replace(b"\r\n", b"\n")
+    except ValueError:  # it is not what it says: as it is
+        pass
+    return body
+
+
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", " ")
 
 
-def _headers(message: Message) -> Fields:
+def _headers(head: Message) -> Fields:
     headers: Fields = {}
-    for name, value in list(message.items())[:500]:
+    for name, value in list(head.raw_items())[:500]:
         held = headers.setdefault(name.lower(), [])
         if len(held) < 50:
             held.append(decoded(str(value)[:5000]))
     return headers
 
 
-def _parameter(message: Message, name: str) -> str:
-    try:
-        value = message.get_param(name, "")
-    except Exception:  # a Content-Type that is none
-        return ""
-    return value.strip().lower() if isinstance(value, str) else ""
-
-
 def _first_block(text: str) -> Fields:
-    found = next(iter(fields_in(text.lstrip("\n")[:100_000])), {})
+    found = next(iter(fields_in(text.lstrip("\n")[:_MAX_HEAD])), {})
     return {name: [decoded(value) for value in values] for name, values in found.items()}
 
 

@@ -17,7 +17,6 @@ DAEMONS = _any(
     r"mail[ ._-](server|service|gateway|router|transport|subsystem)|e-?mail[ ._-]server",
     r"^(bounces?|return(ed)?|error|undeliver\w+)[ ._-]?(mail)?@|smtp[ ._-](gateway|server|service)",
     r"microsoft exchange|symantec_antivirus|internet mail|mmdf|^(smtp|mail|mta|mail-?error)@",
-    r"^(no-?reply|do-?not-?reply|notify|notification|admin\w*|root|daemon|system)@",
     r"メール配送|postmaster@|listserv",
 )
 # what they write about
@@ -75,14 +74,15 @@ DELAYS = _any(
 )
 # where the returned mail begins, when its headers do not show it
 DIVIDERS = _any(
-    r"^\W*[-=_*~|]{2,}.{0,40}(original|returned|unsent|undelivered|copy of|rejected|オリジナル"
+    r"^\W{0,10}[-=_*~|]{2,}.{0,40}(original|returned|unsent|undelivered|copy of|rejected|オリジナル"
     r"|元の)"
     r".{0,12}(message|mail|e-?mail|header|text|メール|メッセージ)",
-    r"^\W*(the |your |a copy of the )?(original|returned|unsent|undelivered) (message|mail|e-?mail)"
+    r"^\W{0,10}(the |your |a copy of the )?(original|returned|unsent|undelivered) (message|mail"
+    r"|e-?mail)"
     r"\b.{0,40}(follow|below|attached|header|:|-)",
-    r"^\W*((included )?(is|below is) a copy|message (headers?|text) follow)|below this line",
+    r"^\W{0,10}((included )?(is|below is) a copy|message (headers?|text) follow)|below this line",
     r"(first part|headers?|copy) of (the|your) (original )?(message|mail)\b.{0,40}$",
-    r"^\W*[-=_*~|]{2,}.{0,20}(mensaje|nachricht|message|mensagem) (origin|adjunt|d'origine)",
+    r"^\W{0,10}[-=_*~|]{2,}.{0,20}(mensaje|nachricht|message|mensagem) (origin|adjunt|d'origine)",
 )
 # what stands before the addresses
 ANNOUNCEMENTS = _any(

@@ -6,7 +6,7 @@ from flufl.bounce import all_failures
 
 from webapp.mail.findings import MAX_RECIPIENTS
 
-MAX_BYTES = 100_000
+MAX_BYTES = 30_000
 
 
 def addresses(raw: bytes) -> tuple[list[str], list[str]]:

@@ -1,6 +1,7 @@
 """Notices that follow no standard: whom they speak of, and what they say, by where addresses stand.
 
-From the surest place to the least sure; the first place that names anybody decides.
+From the surest place to the least sure; the first place that names anybody decides. Addresses of
+those who sent the mail, or the notice, count only where no others stand.
 """
 
 import re
@@ -44,12 +45,12 @@ _SMTP_LINE = re.compile(
 _BARE_NAME = re.compile(r"^\s+([\w.+-]{1,64})\s*$")
 # lines about anybody but the one who did not get it
 _ABOUT_OTHERS = re.compile(
-    r"(?i)expanded from|generated (?:from|by)|forwarded from|^\W*(?:from|sender|reply-to"
+    r"(?i)expanded from|generated (?:from|by)|forwarded from|^\W{0,10}(?:from|sender|reply-to"
     r"|return-path"
     r"|mail from|cc|errors-to|差出人|送信者|von|de|message-?id)\b\W{0,4}[:：=<]|mail from:|contact"
     r"|for (?:further|more) (?:info|assist|help)|questions|support@|help ?desk|please (?:send"
     r"|forward|e-?mail)"
-    r"|message sent by|accepting mail from|^\W*\w[\w-]+-id:|お問い?合わせ|on behalf of"
+    r"|message sent by|accepting mail from|^\W{0,10}\w[\w-]+-id:|お問い?合わせ|on behalf of"
 )
 _OWN_HEADERS = ("to", "delivered-to", "x-original-to", "envelope-to", "from")
 _ORIGINAL_SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to", "x-sender")
@@ -66,22 +67,48 @@ class _Place:
 
 
 def read(letter: Letter) -> list[Finding]:
-    """Whom the notice names, with what it says of each; [] where it names nobody."""
-    lines = [line[:MAX_LINE] for line in letter.text.split("\n")[:MAX_LINES]]
+    """Whom the notice names where notices name people, with what it says of each; else []."""
+    lines = _lines(letter)
     before = lines[: _divider(lines)]
-    places = _places(letter, before) or _places(letter, lines) or _of_original(letter, lines)
+    return _findings(letter, before, _places(letter, before) or _places(letter, lines))
+
+
+def guess(letter: Letter) -> list[Finding]:
+    """Whom it may speak of: any address in it, or the addressee of the mail it returns."""
+    lines = _lines(letter)
+    before = lines[: _divider(lines)]
+    own = _own_addresses(letter)
+    for text in (before, lines):
+        fails = [one for one in _where_it_fails(text) if one.address.lower() not in own]
+        if places := _once(fails) or _anywhere(letter, text, own):
+            return _findings(letter, before, places)
+    return _findings(letter, before, _of_original(letter, lines))
+
+
+def saying(letter: Letter, addresses: list[str]) -> list[Finding]:
+    """What the notice says of addresses that somebody else found in it."""
+    lines = _lines(letter)
+    before = lines[: _divider(lines)]
+    return _findings(letter, before, [_where(address, before) for address in addresses])
+
+
+def _findings(letter: Letter, lines: list[str], places: list[_Place]) -> list[Finding]:
     is_delay = speaks_of_delay(letter)
     found: dict[str, Finding] = {}
     for number, place in enumerate(places[:MAX_RECIPIENTS]):
-        following = places[number + 1].line if number + 1 < len(places) else len(before)
-        reply = _reply(before, place, following)
+        following = places[number + 1].line if number + 1 < len(places) else len(lines)
+        reply = _reply(lines, place, following)
         found[place.address.lower()] = findings.judge(place.address, reply, is_delay=is_delay)
     return list(found.values())
 
 
+def _lines(letter: Letter) -> list[str]:
+    return [line[:MAX_LINE] for line in letter.text.split("\n")[:MAX_LINES]]
+
+
 def said_of(letter: Letter, address: str) -> str:
     """What the words to people say of an address that the report's fields name."""
-    lines = [line[:MAX_LINE] for line in letter.text.split("\n")[:MAX_LINES]]
+    lines = _lines(letter)
     local = address.lower().split("@")[0]
     place = _where(address, lines)
     if not place.rest and not any(local in line.lower() for line in lines):
@@ -92,6 +119,14 @@ def said_of(letter: Letter, address: str) -> str:
         if number > place.line and _AT_START.match(line) and address.lower() not in line.lower()
     )
     return _reply(lines, place, next(others, len(lines)))
+
+
+def names_somebody(letter: Letter) -> bool:
+    """Whether an address stands where notices put the one they speak of."""
+    lines = _lines(letter)[:200]
+    own = _own_addresses(letter)
+    places = [*_at_starts(lines), *_announced(letter, lines)]
+    return any("@" in place.address and place.address.lower() not in own for place in places)
 
 
 def speaks_of_delay(letter: Letter) -> bool:
@@ -119,15 +154,12 @@ def _places(letter: Letter, lines: list[str]) -> list[_Place]:
             return places
     if failed:
         return [_where(address, lines) for address in failed]
-    unsure = [_matching(lines, _SMTP_LINE), _matching(lines, _LABELLED), _where_it_fails(lines)]
-    for look in unsure:
-        places = _once([place for place in look if place.address.lower() not in own])
+    for pattern in (_SMTP_LINE, _LABELLED):
+        looked = _matching(lines, pattern)
+        places = _once([place for place in looked if place.address.lower() not in own])
         if places:
             return places
-    for places in sure:
-        if places:  # somebody wrote to themselves
-            return _once(places)
-    return _anywhere(letter, lines, own)
+    return _once(sure[0] or sure[1])  # somebody wrote to themselves
 
 
 def _failed_header(letter: Letter) -> list[str]:

@@ -29,13 +29,18 @@ def read(text: str) -> tuple[str, list[Finding]]:
 
 
 def _notice(text: str) -> dict:
+    """The notice, bare or as the Message of an SNS envelope; {} for anything else. Lines that the
+    mail broke in the middle of a string are read on."""
     if not text.startswith("{"):
         return {}
     try:
-        found, _ = json.JSONDecoder().raw_decode(text)
+        found, _ = json.JSONDecoder(strict=False).raw_decode(text)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    message = found.get("Message")
+    return _notice(message.strip()) if isinstance(message, str) else found
 
 
 def _items(body: dict, name: str) -> list[Any]:

@@ -46,7 +46,7 @@ def _cause_of(words: str, code: int, status: str) -> Cause:
     by_number = BY_STATUS.get(number)
     plain = _said("plain", words)
     loud = _said("loud", words, skip=None if is_temporary else Cause.GREYLISTED)
-    if plain is not None and plain is by_number and loud is not Cause.UNREACHABLE:
+    if plain in NOBODY_THERE and plain is by_number and loud is not Cause.UNREACHABLE:
         return plain
     if loud is not None:
         return loud

@@ -1,0 +1,128 @@
+"""What came back is understood: by standard, by custom, and by neither."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.mail.notices import AUTO_REPLIES, COMPLAINT, DAEMON, NOTICES, ORDINARY, dsn, expected
+from webapp.mail import bounces
+from webapp.mail.bounces import Kind
+from webapp.mail.causes import Cause
+from webapp.mail.findings import MAX_RECIPIENTS, Verdict
+
+# the pieces that notices are made of, for making mails nobody wrote
+PIECES = [path.read_bytes() for path in NOTICES + ORDINARY] + [dsn(), COMPLAINT % b"abuse"]
+
+
+@pytest.mark.parametrize("path", NOTICES, ids=lambda path: path.stem)
+def test_notices_of_many_servers_are_read(path: Path):
+    raw = path.read_bytes()
+    reading = bounces.read(raw)
+
+    assert reading.kind is Kind.BOUNCE
+    found = [(each.address, each.verdict, each.status, each.cause) for each in reading.findings]
+    assert found == expected(raw)
+
+
+@pytest.mark.parametrize("path", ORDINARY, ids=lambda path: path.stem)
+def test_ordinary_mail_is_no_bounce(path: Path):
+    reading = bounces.read(path.read_bytes())
+    assert (reading.kind, reading.findings) == (Kind.NOT_BOUNCE, [])
+
+
+@pytest.mark.parametrize("path", AUTO_REPLIES, ids=lambda path: path.stem)
+def test_auto_replies_are_neither_bounces_nor_mail(path: Path):
+    assert bounces.read(path.read_bytes()).kind is Kind.AUTOREPLY
+
+
+def test_a_report_says_what_failed_and_whose_other_name_it_is():
+    (found,) = bounces.read(dsn()).findings
+    assert (found.address, found.aliases) == ("ann@example.org", ("ann@inside.example.org",))
+    assert (found.verdict, found.status, found.is_final) == (Verdict.PERMANENT, "5.1.1", True)
+    assert found.cause is Cause.MAILBOX_MISSING
+    assert found.is_nobody
+
+
+def test_a_report_of_delay_is_temporary_and_not_final():
+    raw = dsn("delayed", "4.4.1", "connect to mail.example.org: timed out")
+    (found,) = bounces.read(raw).findings
+    assert (found.verdict, found.is_final) == (Verdict.TEMPORARY, False)
+    assert found.cause is Cause.UNREACHABLE
+
+
+@pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
+def test_a_report_of_success_is_no_bounce(action: str):
+    reading = bounces.read(dsn(action, "2.0.0", "250 ok"))
+    assert reading.kind is Kind.DELIVERED
+    assert [found.verdict for found in reading.findings] == [Verdict.DELIVERED]
+
+
+def test_after_days_of_trying_the_reason_is_what_was_in_the_way():
+    raw = dsn("failed", "4.4.7", "421 4.4.2 connection timed out; message expired 4.4.7")
+    (found,) = bounces.read(raw).findings
+    assert (found.verdict, found.status, found.is_final) == (Verdict.TEMPORARY, "4.4.2", True)
+
+
+def test_the_text_knows_it_closer_than_a_status_that_says_nothing():
+    (found,) = bounces.read(dsn("failed", "5.0.0", "552 5.2.2 mailbox full")).findings
+    assert (found.status, found.cause) == ("5.2.2", Cause.MAILBOX_FULL)
+
+
+def test_fields_without_their_own_part_are_read_from_the_text():
+    lines = dsn().partition(b"Reporting-MTA")[2].partition(b"\n--b")[0]
+    (found,) = bounces.read(DAEMON + b"\nCould not be delivered.\n\nReporting-MTA" + lines).findings
+    assert (found.address, found.status) == ("ann@example.org", "5.1.1")
+
+
+def test_a_complaint_names_who_complained():
+    reading = bounces.read(COMPLAINT % b"abuse")
+    assert reading.kind is Kind.COMPLAINT
+    assert [found.address for found in reading.findings] == ["ann@example.org"]
+
+
+def test_a_notice_that_a_filter_wrapped_is_unwrapped():
+    wrapping = b'Content-Type: multipart/mixed; boundary="w"\n\n--w\nContent-Type: message/rfc822'
+    (found,) = bounces.read(DAEMON + wrapping + b"\n\n" + dsn() + b"\n--w--\n").findings
+    assert found.address == "ann@example.org"
+
+
+def test_no_more_recipients_than_a_mail_can_have():
+    block = b"Final-Recipient: rfc822; p%d@example.org\nAction: failed\nStatus: 5.1.1\n\n"
+    many = b"".join(block % number for number in range(MAX_RECIPIENTS + 500))
+    head, _, rest = dsn().partition(b"Original-Recipient")
+    assert len(bounces.read(head + many + b"Original-Recipient" + rest).findings) == MAX_RECIPIENTS
+
+
+def test_containers_in_containers_without_end_are_not_followed():
+    layers = b"".join(
+        b'--b%d\nContent-Type: multipart/mixed; boundary="b%d"\n\n' % (n, n + 1)
+        for n in range(9000)
+    )
+    raw = b'From: a@b.example\nContent-Type: multipart/mixed; boundary="b0"\n\n' + layers
+    assert bounces.read(raw).kind is Kind.NOT_BOUNCE
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=3000))
+@example(b"")
+@example(b"\n\n\n")
+@example(b"Content-Type: message/delivery-status\n\n")
+@example(b"Content-Type: message/rfc822; charset=nonsense\nContent-Transfer-Encoding: base64\n\n=")
+@example(
+    b"Subject: =?x?b?=00?=\nFrom: mailer-daemon@\nContent-Type: text/plain; charset*=x''%ff\n\n"
+)
+def test_no_bytes_raise(raw: bytes):
+    assert bounces.read(raw).kind in Kind
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3), st.data())
+def test_no_damage_raises(pieces: list[bytes], data: st.DataObject):
+    """Mails cut, joined and overwritten at any place."""
+    raw = b"\n".join(pieces)
+    at = data.draw(st.integers(0, len(raw)))
+    length = data.draw(st.integers(0, 200))
+    raw = raw[:at] + data.draw(st.binary(max_size=40)) + raw[at + length :]
+    assert len(bounces.read(raw).findings) <= MAX_RECIPIENTS
