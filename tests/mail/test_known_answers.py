@@ -51,7 +51,7 @@ def test_real_mails_are_read_as_well_as_must_be(tmp_path: Path):
 
 
 def test_real_replies_suppress_only_who_is_nobody():
-    known = [json.loads(line) for line in (FOLDER / "smtp_replies.jsonl").open()]
+    known = [json.loads(line) for line in (FOLDER / "smtp_replies.jsonl").read_text().splitlines()]
     said = explained("replies", FOLDER / "smtp_replies.jsonl").splitlines()
     found = [json.loads(line) for line in said]
 
