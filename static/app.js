@@ -28,9 +28,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-function openDialogs(root) {
-  for (const dialog of root.querySelectorAll("dialog[data-open]:not([open])")) {
-    const opener = document.activeElement;
+// what a dialog was opened from gets the focus back, also if the dialog has replaced itself meanwhile
+let opener;
+
+function openDialogs(source) {
+  if (source && !source.closest("dialog")) opener = source;
+  for (const dialog of document.querySelectorAll("dialog[data-open]:not([open])")) {
     dialog.showModal();
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -74,8 +77,9 @@ function showConnection(lost) {
   document.getElementById("offline").hidden = !lost;
 }
 
-document.addEventListener("htmx:after:swap", () => {
-  openDialogs(document);
+document.addEventListener("htmx:after:swap", (event) => {
+  const source = event.detail.ctx?.sourceElement;
+  openDialogs(source?.isConnected && source.closest("[hx-target='#dialog']"));
   stampUpdates(document);
 });
 document.addEventListener("htmx:after:request", (event) => {
@@ -97,7 +101,7 @@ document.addEventListener("htmx:before:response", (event) => {
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx && !event.detail.ctx.response) showConnection(true);
 });
-openDialogs(document);
+openDialogs();
 stampUpdates(document);
 
 // a merge field goes where the cursor was last, in subject or text, with its fall-back
