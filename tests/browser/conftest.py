@@ -116,7 +116,9 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on(
         "response",
         lambda answer: (
-            problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+            problems.append(f"{answer.status} {answer.url}")
+            if answer.status in (500, 503)
+            else None
         ),
     )
     yield page
