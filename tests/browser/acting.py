@@ -80,7 +80,7 @@ def compose(page: Page, subject: str, form: str, text: str = "Welcome.") -> None
 
 
 def send(page: Page) -> None:
-    page.get_by_role("link", name="Send …").click()
+    page.get_by_role("button", name="Send …").click()
     dialog(page).get_by_role("button", name=re.compile(r"Send to [\d,]+ pe")).click()
     expect(page.get_by_role("tab", name="Overview")).to_be_visible()
 

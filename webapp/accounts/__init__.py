@@ -62,6 +62,10 @@ def _security_config(app: Flask) -> dict:
         "SECURITY_RECOVERABLE": True,
         "SECURITY_CHANGEABLE": True,
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_MSG_GENERIC_AUTHN_FAILED": (
+            "That address and that password do not belong together.",
+            "error",
+        ),
         "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=4),
         "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": "Reset your password",
         "SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE": "Your password was reset",
