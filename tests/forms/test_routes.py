@@ -75,7 +75,7 @@ def test_a_messy_file_becomes_records_and_a_report(cast, sign_in) -> None:
     importing.run(kept.id)
 
     report = client.get(where.replace("/map", "")).text
-    assert "3 records imported, 1 rows refused" in report
+    assert "3 records imported, 1 row refused" in report
     assert "Age must be a number, not “old”." in report
     values = [record.values for record in db.session.scalars(select(Record).order_by(Record.id))]
     assert values == [
