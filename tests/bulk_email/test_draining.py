@@ -282,3 +282,17 @@ def test_a_small_email_is_prepared_while_another_is_being_sent(cast) -> None:
 
     assert makers.statuses(second)["ann@x.test"] == "sent"
     assert_balanced(second)
+
+
+def test_the_providers_own_id_is_kept_from_its_answer(cast) -> None:
+    def script(step: str, address: str) -> bytes | None:
+        return b"250 Ok: queued as Zq3xwAbC" if step == "dot" else None
+
+    with SmtpServer(script) as server:
+        for name in ("sendgrid", "postmark"):
+            form = makers.make_form(cast.workspace, [("Ann", "ann@x.test")])
+            connection = makers.make_connection(cast.workspace, server.port, provider=name)
+            makers.send(makers.make_email(form, connection))
+
+    kept = db.session.scalars(select(Recipient.provider_message_id).order_by(Recipient.id))
+    assert kept.all() == ["Zq3xwAbC", None]

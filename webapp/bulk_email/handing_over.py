@@ -62,6 +62,7 @@ class Handover:
 
     def __init__(self, bulk_email: BulkEmail, lines: Lines, provider: Provider, setting: Setting):
         self._setting = setting
+        self._provider = provider
         self._lines = lines
         self._workspace_id = bulk_email.workspace_id
         self._deadline: datetime | None = None
@@ -156,7 +157,7 @@ class Handover:
         if result is None:
             hand.returned.append(held)
         else:
-            said = judging.judge(held, result, self._deadline)
+            said = judging.judge(held, result, self._deadline, self._provider)
             hand.outcomes.append(said)
             self._traffic.note(said, held.destination, result.reply)
             if judging.speaks_of_us(said):

@@ -1,6 +1,7 @@
 """What a try's result means for its copy: sent, refused, tried again later, or nobody can tell."""
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from webapp.bulk_email.in_hand import Held
@@ -10,6 +11,7 @@ from webapp.lib import clock
 from webapp.mail import replies
 from webapp.mail.causes import Cause
 from webapp.mail.transactions import Phase, Result
+from webapp.providers.contract import Provider
 
 FIRST_BACK_OFF = timedelta(minutes=1)
 LONGEST_BACK_OFF = timedelta(hours=2)
@@ -17,8 +19,9 @@ IN_DOUBT = "The line broke after the mail was handed over, before the answer."
 NOT_HANDED_OVER = "The line broke before the mail was handed over."
 
 
-def judge(held: Held, result: Result, deadline: datetime | None) -> Outcome:
-    """The outcome of one try. What was refused for now is tried again until `deadline`."""
+def judge(held: Held, result: Result, deadline: datetime | None, provider: Provider) -> Outcome:
+    """The outcome of one try. What was refused for now is tried again until `deadline`; what was
+    accepted may have an id of the provider's own in the answer."""
     reply = result.reply
     if reply is None:
         if result.is_ambiguous:
@@ -28,7 +31,9 @@ def judge(held: Held, result: Result, deadline: datetime | None) -> Outcome:
     text = str(reply)
     verdict = replies.judge(reply, at_recipient=result.phase is not Phase.MAIL)
     if verdict.outcome is replies.Outcome.ACCEPTED:
-        return outcome(held, result, text, Status.SENT, None)
+        accepted = outcome(held, result, text, Status.SENT, None)
+        own = provider.message_id_in(text)
+        return replace(accepted, provider_message_id=own[:255]) if own else accepted
     if verdict.outcome is replies.Outcome.REFUSED_FOR_NOW:
         return _later(held, result, text, verdict.cause, deadline)
     if verdict.outcome is replies.Outcome.REFUSED:

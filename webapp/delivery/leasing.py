@@ -84,6 +84,7 @@ class Outcome:
     began_at: datetime
     ended_at: datetime
     next_try_at: datetime | None = None
+    provider_message_id: str | None = None
 
 
 def due(bulk_email_id: object, within_seconds: float = 0) -> list:
@@ -327,6 +328,9 @@ def _raise_waiting(held: Sequence[tuple[Outcome, Row]]) -> None:
     connection, table = db.session.connection(), Recipient.__table__
     many.update_each(connection, table, (*columns, "sent_at"), accepted)
     many.update_each(connection, table, (*columns, "decision", "next_try_at"), other)
+    named = [(said.recipient_id, said.provider_message_id) for said, _ in held]
+    named = [(identity, name) for identity, name in named if name]
+    many.update_each(connection, table, ("id", "provider_message_id"), named)
     for bulk_email_id in sorted(deltas):
         tallying.move(bulk_email_id, deltas[bulk_email_id])
 
