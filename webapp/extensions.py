@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from urllib.parse import urlsplit
 
-from flask import current_app, request
+from flask import current_app, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
@@ -35,12 +35,11 @@ class OwnPagesOnly(CSRFProtect):
     """The token, and the browser's word: no foreign page posts here, whatever it knows."""
 
     def protect(self, apply_exemptions: bool = False) -> None:
+        super().protect(apply_exemptions)
         origin = request.headers.get("Origin")
         ours = (request.host, urlsplit(current_app.config["SETTINGS"].base_url).netloc)
-        is_unsafe = request.method in current_app.config["WTF_CSRF_METHODS"]
-        if is_unsafe and origin and urlsplit(origin).netloc not in ours:
+        if g.get("csrf_valid") and origin and urlsplit(origin).netloc not in ours:
             raise CSRFError("The request comes from another site.")
-        super().protect(apply_exemptions)
 
 
 db = SQLAlchemy(model_class=Base)
