@@ -74,7 +74,7 @@ def begin(kept: Import, mapping: Mapping[str, str], names: Sequence[str]) -> boo
             target = field.key
         if target:
             final[str(number)] = target
-    kept.mapping = final
+    kept.mapping, kept.rows_total = final, kept.content.count(b"\n")
     kept.stage = TransferStage.RUNNING
     db.session.commit()
     return True
@@ -133,7 +133,7 @@ def _bring_in(import_id: int, fence: int) -> None:
     head = next(lines, None)
     width = len(head.cells) if head else 0
     if not kept.staging_id:
-        _make_staging(kept, content.count(b"\n"))
+        _make_staging(kept)
     for chunk in _chunks(lines, kept.rows_done):
         _keep(db.session.get_one(Import, import_id), chunk, width, fence)
         if stopping.is_asked():
@@ -142,7 +142,7 @@ def _bring_in(import_id: int, fence: int) -> None:
     _publish(db.session.get_one(Import, import_id), fence)
 
 
-def _make_staging(kept: Import, rows_total: int) -> None:
+def _make_staging(kept: Import) -> None:
     staging = Form(
         workspace_id=kept.form.workspace_id,
         name=kept.file_name[:120],
@@ -151,7 +151,7 @@ def _make_staging(kept: Import, rows_total: int) -> None:
     )
     db.session.add(staging)
     db.session.flush()
-    kept.staging_id, kept.rows_total = staging.id, rows_total
+    kept.staging_id = staging.id
 
 
 def _chunks(lines: Iterator[Line], skipped: int) -> Iterator[list[Line]]:
