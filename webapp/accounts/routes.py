@@ -84,10 +84,22 @@ def _change_settings(workspace: Workspace) -> dict[str, str]:
         errors["unconfirmed_policy"] = "Choose one of the two."
     if errors:
         return errors
-    workspace.name, workspace.time_zone = name, zone
-    workspace.postal_address = " ".join(request.form.get("postal_address", "").split())[:300]
-    workspace.unconfirmed_policy = policy
-    auditing.note("workspace.changed", workspace=workspace, by=current_user, subject=workspace)
+    wanted = {
+        "name": name,
+        "time_zone": zone,
+        "postal_address": " ".join(request.form.get("postal_address", "").split())[:300],
+        "unconfirmed_policy": policy,
+    }
+    changed = {key: value for key, value in wanted.items() if getattr(workspace, key) != value}
+    for key, value in changed.items():
+        setattr(workspace, key, value)
+    auditing.note(
+        "workspace.changed",
+        workspace=workspace,
+        by=current_user,
+        subject=workspace,
+        changed=", ".join(f"{key}: {value}" for key, value in changed.items()),
+    )
     db.session.commit()
     return {}
 

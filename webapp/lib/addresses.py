@@ -29,6 +29,8 @@ def check(text: str | None) -> Address:
         return Address("", None, MISSING)
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in raw):
         return Address(_visible(raw), None, "The address has a control character or line break.")
+    if "=?" in raw:
+        return Address(raw[:320], None, "The address has “=?” in it, which mail programs misread.")
     try:
         found = validate_email(raw, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

@@ -47,7 +47,7 @@ def encode_mailbox(name: str, address: str) -> bytes:
 
     Raises HeaderError for an address that could end its brackets or its line.
     """
-    if not _ADDRESS.fullmatch(address):
+    if not _ADDRESS.fullmatch(address) or "=?" in address:  # some parsers decode it even there
         raise HeaderError("The address has a space, a bracket or a control character in it.")
     name = clean(name)
     if not name:

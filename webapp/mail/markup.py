@@ -86,11 +86,11 @@ class _TextReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._links: list[str] = []
+        self._links: list[tuple[str, int]] = []  # the address, and where its words begin
         self._lists: list[int | None] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._BLOCKS:
+        if tag in self._BLOCKS and not self._is_at_bullet():
             self.parts.append("\n\n" if not (tag in ("ul", "ol") and self._lists) else "")
         if tag in ("ul", "ol"):
             self._lists.append(0 if tag == "ol" else None)
@@ -101,9 +101,12 @@ class _TextReader(HTMLParser):
         elif tag == "li":
             self.parts.append("\n" + self._bullet())
         elif tag == "a":
-            self._links.append(dict(attrs).get("href") or "")
+            self._links.append((dict(attrs).get("href") or "", len(self.parts)))
         elif tag in ("td", "th"):
             self.parts.append("  ")
+
+    def _is_at_bullet(self) -> bool:
+        return bool(self.parts) and self.parts[-1].endswith(("- ", ". "))
 
     def _bullet(self) -> str:
         number = self._lists[-1] if self._lists else None
@@ -114,19 +117,21 @@ class _TextReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._links:
-            self._close_link(self._links.pop())
+            self._close_link(*self._links.pop())
         elif tag in ("ul", "ol") and self._lists:
             self._lists.pop()
         if tag in self._BLOCKS:
             self.parts.append("\n\n" if not self._lists else "")
 
-    def _close_link(self, target: str) -> None:
+    def _close_link(self, target: str, begin: int) -> None:
         target = target.replace(" | safe_link", "")
-        words = "".join(self.parts).rstrip()
+        words = "".join(self.parts[begin:]).rstrip()
         if target and not words.endswith(target.removeprefix("mailto:")):
             self.parts.append(f" <{target}>")
 
     def handle_data(self, data: str) -> None:
+        if "\n" in data and not data.strip():
+            return  # stands between tags for who reads the source
         if self.parts and self.parts[-1].endswith("\n") or not self.parts:
             data = data.lstrip("\n")
         self.parts.append(data.replace("\r", ""))

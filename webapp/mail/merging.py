@@ -163,7 +163,7 @@ def render(source: str, values: Mapping[str, object], *, escaped: bool = False) 
     except (RecursionError, MemoryError):
         raise MergeError("The text needs too much work to merge.") from None
     except (ArithmeticError, TypeError, ValueError) as error:
-        raise MergeError(f"The merge tags cannot be worked out: {str(error)[:200]}") from None
+        raise MergeError(f"The merge tags cannot be worked out: {str(error)[:200]}.") from None
 
 
 def fields_in(source: str) -> set[str]:
@@ -206,4 +206,4 @@ def _sentence(error: LiquidError) -> str:
         return f"The field {match[1]} is empty and has no fall-back."
     if "limit" in text:
         return "The text needs too much work to merge: it loops too often or grows too large."
-    return f"The merge tags cannot be read: {text[:200]}"
+    return f"The merge tags cannot be read: {text[:200].rstrip('.')}."
