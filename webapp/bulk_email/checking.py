@@ -61,7 +61,7 @@ def check(draft: BulkEmail) -> Check:
     failing, sizes = [], []
     for record_id, address, values in _recipients(draft):
         try:
-            sizes.append((len(_fill(template, address, values).content), record_id))
+            sizes.append((_html_bytes(_fill(template, address, values)), record_id))
         except ValueError as error:  # MergeError, HeaderError
             failing.append(Trouble(record_id, address, str(error)))
     sizes.sort()
@@ -163,6 +163,11 @@ def _unreachable(draft: BulkEmail) -> list[Trouble]:
         .limit(SHOWN)
     )
     return [Trouble(row.record_id, row.address, row.reason or row.cause) for row in found]
+
+
+def _html_bytes(message: Message) -> int:
+    """The HTML part, which comes last."""
+    return len(message.content) - message.content.rfind(b"Content-Type: text/html")
 
 
 def _fill(template, address: str, values: dict) -> Message:

@@ -1,5 +1,6 @@
 """What an email says, frozen at its start: no later edit of draft, form or workspace changes it."""
 
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 
@@ -8,6 +9,7 @@ from webapp.forms.models import Field, Form
 from webapp.lib import addresses
 from webapp.mail import merging, template
 
+_OPENING = re.compile(r"\{(?=[{%])")
 NAME_KEYS = (("name",), ("full_name",), ("first_name", "last_name"), ("firstname", "lastname"))
 
 
@@ -59,5 +61,5 @@ def name_fields(form: Form | None) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Somebody's text as HTML without Liquid in it."""
-    return escape(text).replace("{", "&#123;").replace("}", "&#125;")
+    """Somebody's text as HTML whose Liquid is printed as it stands, in HTML and in text."""
+    return _OPENING.sub('{{ "{" }}', escape(text, quote=False))
