@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
 from tests import makers
 from tests.cast import make_user, signed_in_client
@@ -183,3 +184,19 @@ def test_reading_works_for_everybody_whose_role_suffices(app: Flask, world, cast
                 wrong.append((name, rule.endpoint, answer.status_code))
 
     assert wrong == []
+
+
+def test_asking_for_the_head_alone_does_nothing(app: Flask, world, cast) -> None:
+    """A route that takes GET and POST must not take HEAD for a POST."""
+    client = signed_in_client(app, cast.alice)
+    tables = db.metadata.sorted_tables
+
+    def counts() -> dict[str, int]:
+        return {t.name: db.session.scalar(select(func.count()).select_from(t)) for t in tables}
+
+    before = counts()
+    for rule, method in routes(app):
+        if method == "GET":
+            call(client, rule, "HEAD", world)
+
+    assert counts() == before

@@ -9,7 +9,6 @@ from werkzeug.exceptions import TooManyRequests
 
 from webapp import web
 from webapp.lib import clock
-from webapp.plugins import catalogue, installing
 
 pytestmark = pytest.mark.database
 PART = {"HX-Request": "true", "HX-Target": "div#mails"}
@@ -117,13 +116,3 @@ def test_times_are_also_distances(monkeypatch, seconds, text) -> None:
 )
 def test_next_never_leads_away(target, kept) -> None:
     assert web.local_path(target, "/") == (target if kept else "/")
-
-
-@pytest.mark.database
-@pytest.mark.parametrize("number", ["9" * 25, str(2**63)])
-def test_an_id_that_no_database_can_hold_names_nothing(cast, sign_in, number) -> None:
-    client = sign_in(cast.alice)
-    installing.install(cast.workspace, catalogue.find("bulk_email"), cast.alice)
-
-    for path in (f"emails/{number}", f"emails?before={number}", f"connections/{number}"):
-        assert client.get(f"/w/acme/{path}").status_code == 404

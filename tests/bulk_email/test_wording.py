@@ -50,4 +50,6 @@ def test_a_pause_says_why_and_what_to_do() -> None:
     assert wording.pause(email, None) == (
         "The mail server refused our password. Nothing is lost: mend it, then press Resume."
     )
+    email.pause_reason = "It refused us. Mend the connection, then resume."
+    assert wording.pause(email, None) == email.pause_reason
     assert wording.pause(BulkEmail(stage=Stage.SENDING, pause_reason="x"), None) == ""

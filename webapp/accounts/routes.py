@@ -38,7 +38,7 @@ def workspace(slug: str) -> Response:
 @auth_required("session")
 def new_workspace() -> Response:
     name = request.form.get("name", "").strip()
-    if request.method == "GET" or not name or len(name) > 120:
+    if request.method != "POST" or not name or len(name) > 120:
         errors = {"name": "Give it a name of at most 120 characters."} if request.form else {}
         status = 422 if errors else 200
         return render("accounts/new_workspace.html", errors=errors, name=name, status=status)
@@ -62,12 +62,12 @@ def settings(slug: str) -> Response:
         workspace=found,
         errors=errors,
         time_zones=[(zone, zone) for zone in sorted(available_timezones())],
-        values=request.form or {
+        values={
             "name": found.name,
             "time_zone": found.time_zone,
             "postal_address": found.postal_address,
             "unconfirmed_policy": found.unconfirmed_policy,
-        },
+        } | request.form.to_dict(),
     )  # fmt: skip
 
 

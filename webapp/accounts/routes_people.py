@@ -122,7 +122,7 @@ def accept(token: str) -> Response:
     invitation = db.session.get(Invitation, signing.read_token(key, INVITATION, token) or 0)
     if invitation is None:
         abort(404)
-    if request.method == "GET":
+    if request.method != "POST":
         return _accept_page(invitation, {})
     try:
         user = current_user if current_user.is_authenticated else _newcomer(invitation)

@@ -42,7 +42,7 @@ def compose(slug: str, email_id: int) -> Response:
     workspace, draft = enter_email(slug, email_id, Role.EDITOR)
     if draft.stage not in (Stage.DRAFT, Stage.SCHEDULED):
         return see_other(url_for("bulk_email.show", slug=slug, email_id=draft.id))
-    if request.method == "GET":
+    if request.method != "POST":
         return render("bulk_email/compose.html", **_context(workspace, draft, {}))
     errors = composing.save(draft, _typed())
     then = request.form.get("then", "")
@@ -226,7 +226,7 @@ def delete(slug: str, email_id: int) -> Response:
     workspace, draft = enter_email(slug, email_id, Role.EDITOR)
     if draft.stage != Stage.DRAFT:
         abort(404)
-    if request.method == "GET":
+    if request.method != "POST":
         return render(
             "bulk_email/delete.html", "bulk_email/_delete.html", workspace=workspace, email=draft
         )

@@ -54,7 +54,7 @@ def connection(slug: str, connection_id: int | None = None) -> Response:
         found = connecting.new(workspace, chosen)
     else:
         found = _find(connection_id, workspace)
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(workspace, found, chosen)
     typed = ConnectionInput(
         **{name: request.form.get(name, "") for name in ConnectionInput.__dataclass_fields__}
@@ -89,7 +89,7 @@ def _page(
 
 def _typed(provider: Provider, is_other: bool) -> dict[str, str]:
     """What was typed, or what is known of a kind that is not saved yet."""
-    if request.method == "GET" and is_other:
+    if request.method != "POST" and is_other:
         known = {"host": provider.host, "port": str(provider.port), "username": provider.username}
         return known
     return request.form.to_dict()

@@ -42,7 +42,7 @@ def control(slug: str, email_id: int, command: str) -> Response:
     act = COMMANDS.get(command)
     if act is None:
         abort(404)
-    if request.method == "GET":
+    if request.method != "POST":
         context = email_context(workspace, email) | {"command": command}
         return render("bulk_email/control.html", "bulk_email/_control.html", **context)
     if not act(email, current_user):
@@ -173,7 +173,7 @@ def _doubtful(email: BulkEmail) -> Select:
 def adopt(slug: str) -> Response:
     """Say that this database is no copy that must stay silent: asked once, done once."""
     workspace = enter(slug, Role.ADMIN)
-    if request.method == "GET":
+    if request.method != "POST":
         context = {"workspace": workspace, "waiting": sending.count_waiting()} | fence_context()
         return render("bulk_email/adopt.html", "bulk_email/_adopt.html", **context)
     if adopting.adopt(current_user):

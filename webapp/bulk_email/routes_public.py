@@ -22,7 +22,7 @@ def unsubscribe(token: str) -> Response:
     if token == TEST:
         return render("bulk_email/unsubscribe_test.html")
     recipient = _find(token)
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(recipient, token)
     if request.form.get("again") == "yes":
         _resubscribe(recipient)

@@ -26,7 +26,7 @@ TYPE_THE_NUMBER_ABOVE = 500
 @auth_required("session")
 def send(slug: str, email_id: int) -> Response:
     """Ask once (GET), send or schedule once (POST): the page's nonce makes a double click one."""
-    if request.method == "GET":
+    if request.method != "POST":
         return ask_to_send(slug, email_id)
     workspace, draft = enter_email(slug, email_id, Role.EDITOR)
     where = url_for("bulk_email.show", slug=slug, email_id=draft.id)

@@ -67,7 +67,7 @@ def lift(slug: str, suppression_id: int) -> Response:
     workspace = enter(slug, Role.ADMIN)
     found = access.find(Suppression, suppression_id, workspace)
     reason = request.form.get("reason", "").strip()
-    if request.method == "GET" or not reason:
+    if request.method != "POST" or not reason:
         errors = {"reason": "Say why; it is kept in the audit log."} if request.form else {}
         return render(
             "bulk_email/lift.html", status=422 if errors else 200, workspace=workspace,

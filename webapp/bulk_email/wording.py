@@ -49,8 +49,9 @@ def pause(bulk_email: BulkEmail, entry: AuditEntry | None) -> str:
     """Why a paused email stands still and what to do, in one sentence or two."""
     if bulk_email.stage != Stage.PAUSED:
         return ""
-    if bulk_email.pause_reason:
-        return f"{bulk_email.pause_reason.rstrip()} Nothing is lost: mend it, then press Resume."
+    if reason := bulk_email.pause_reason.rstrip():
+        says_how = "resume" in reason.lower()
+        return reason if says_how else f"{reason} Nothing is lost: mend it, then press Resume."
     who = (entry.user_name if entry else "") or "the program"
     return f"Paused by {who}. Nobody else gets it until somebody presses Resume."
 

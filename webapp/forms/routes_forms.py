@@ -29,7 +29,7 @@ def new(slug: str) -> Response:
     """A new form, with a name and an address to begin with."""
     workspace = access.enter(slug, Role.EDITOR)
     name = request.form.get("name", "").strip()
-    if request.method == "GET" or not 1 <= len(name) <= 120:
+    if request.method != "POST" or not 1 <= len(name) <= 120:
         errors = {"name": "Give it a name of at most 120 characters."} if request.form else {}
         return render(
             "forms/new.html", status=422 if errors else 200,
@@ -105,7 +105,7 @@ def delete_field(slug: str, form_id: int, field_id: int) -> Response:
     field = db.session.get(Field, field_id)
     if field is None or field.form_id != form.id:
         abort(404)
-    if request.method == "GET":
+    if request.method != "POST":
         return render("forms/delete_field.html", workspace=workspace, form=form, field=field)
     auditing.note(
         "field.deleted", workspace=workspace, by=current_user, subject=form, name=field.label
@@ -124,7 +124,7 @@ def delete(slug: str, form_id: int) -> Response:
     workspace = access.enter(slug, Role.ADMIN)
     form = find_form(form_id, workspace, editable=True)
     typed = request.form.get("name", "").strip()
-    if request.method == "GET" or typed != form.name:
+    if request.method != "POST" or typed != form.name:
         errors = {"name": f"Type {form.name} to delete it."} if request.form else {}
         return render(
             "forms/delete.html", status=422 if errors else 200,

@@ -50,7 +50,7 @@ def _panels(workspace: Workspace, subject: Record) -> list[tuple[str, Markup]]:
 def new_record(slug: str, form_id: int) -> Response:
     workspace = access.enter(slug, Role.EDITOR)
     form = find_form(form_id, workspace, editable=True)
-    if request.method == "GET":
+    if request.method != "POST":
         return _edit_page(workspace, form, None, {}, {})
     typed, read, errors = _read(form)
     if errors:
@@ -69,7 +69,7 @@ def edit_record(slug: str, form_id: int, record_id: int) -> Response:
     workspace = access.enter(slug, Role.EDITOR)
     form = find_form(form_id, workspace, editable=True)
     found = _find(form, record_id)
-    if request.method == "GET":
+    if request.method != "POST":
         typed = {
             field.key: values.show(field, found.values.get(field.key)) for field in form.fields
         }
@@ -89,7 +89,7 @@ def delete_record(slug: str, form_id: int, record_id: int) -> Response:
     workspace = access.enter(slug, Role.EDITOR)
     form = find_form(form_id, workspace, editable=True)
     found = _find(form, record_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return render("forms/delete_records.html", workspace=workspace, form=form, ids=[found.id])
     writing.delete_records(form, [found.id])
     auditing.note(

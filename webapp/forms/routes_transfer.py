@@ -40,7 +40,7 @@ def import_into(slug: str, form_id: int) -> Response:
 
 def _upload(workspace: Workspace, form: Form | None) -> Response:
     context = {"workspace": workspace, "form": form}
-    if request.method == "GET":
+    if request.method != "POST":
         return render("forms/import.html", errors={}, **context)
     file = request.files.get("file")
     if file is None or not file.filename:
