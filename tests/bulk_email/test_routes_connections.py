@@ -162,3 +162,56 @@ def test_a_test_that_cannot_leave_says_why(admin, cast):
 def test_the_live_part_alone_leads_to_its_page(admin, connection):
     answer = admin.get(path(connection, "/live"))
     assert (answer.status_code, answer.location) == (303, path(connection))
+
+
+def test_a_connection_is_saved_with_its_secret_encrypted_and_audited(admin) -> None:
+    admin.post("/w/acme/connections/new", data=SERVER | {"password": "very secret"})
+    stored = db.session.scalars(select(Connection)).one()
+    raw = db.session.scalar(db.text("SELECT password FROM connections"))
+
+    assert stored.password == "very secret"
+    assert b"secret" not in bytes(raw)
+    assert _last_action() == "connection.saved"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""), ("name", "x" * 121), ("host", ""),
+        ("host", "a b"), ("host", "a\r\nb"), ("port", "0"), ("port", "65536"), ("port", "x"),
+        ("security", "rot13"), ("from_address", "ann"), ("from_address", "a@b\r\nBcc: c@d.test"),
+        ("max_connections", "0"), ("max_connections", "17"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_at_its_field_and_nothing_stored(admin, field, value) -> None:
+    answer = admin.post("/w/acme/connections/new", data=SERVER | {field: value})
+
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert db.session.scalar(select(Connection)) is None
+
+
+def test_one_that_is_in_use_is_not_removed(cast, admin) -> None:
+    connection = makers.make_connection(cast.workspace)
+    email = makers.make_email(makers.make_form(cast.workspace, [("A", "a@x.test")]), connection)
+    makers.start(email)
+
+    text = admin.get(admin.post(path(connection, "/remove")).location).text
+
+    assert "Emails are scheduled or being sent over this connection." in text
+    assert connection.removed_at is None
+
+
+def test_a_removed_one_forgets_its_secret_and_is_gone(cast, admin) -> None:
+    connection = makers.make_connection(cast.workspace, password="secret")
+
+    admin.post(path(connection, "/remove"))
+
+    db.session.refresh(connection)
+    assert connection.password is None
+    assert admin.get(path(connection)).status_code == 404
+    assert _last_action() == "connection.removed"
+
+
+def _last_action() -> str:
+    return db.session.scalar(select(AuditEntry.action).order_by(AuditEntry.id.desc()))
