@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import func, select
 
@@ -31,11 +31,12 @@ class Finding:
     unconfirmed: int
     ok: bool
     broken: tuple[str, ...] = ()
+    figures: dict = field(default_factory=dict)
 
     def line(self) -> str:
-        values = asdict(self)
-        broken = values.pop("broken")
-        return json.dumps(values | ({"broken": broken} if broken else {}))
+        return json.dumps(
+            {name: value for name, value in asdict(self).items() if value not in ((), {})}
+        )
 
 
 def snapshot(emails: Sequence[int]) -> tuple[Counter, list[Imbalance]]:
