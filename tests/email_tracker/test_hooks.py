@@ -5,26 +5,19 @@ import json
 import threading
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tests import makers
-from webapp import providers
-from webapp.delivery import parking, tokens
-from webapp.delivery.models import Arrival, Connection, Event, ParkedReport, Recipient
+from tests.email_tracker.posting import EVENT, about, count, digest, post
+from webapp.delivery import parking
+from webapp.delivery.models import Arrival, Event, ParkedReport, Recipient
 from webapp.email_tracker import digesting
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.extensions import db
 from webapp.lib import clock
 from webapp.plugins import installing
-from webapp.providers import sandbox
 
 pytestmark = pytest.mark.database
-EVENT = {
-    "event": "delivered",
-    "address": "ann@x.test",
-    "at": "2026-03-01T12:00:00+00:00",
-    "id": "1",
-}
 HOSTILE = {
     "not json": b"hello",
     "deep": b"[" * 200_000,
@@ -41,50 +34,6 @@ HOSTILE = {
     "unknown event": b'[{"event": "teleported", "token": "x"}]',
     "not objects": b'[1, "a", null, []]',
 }
-
-
-@pytest.fixture
-def connection(cast) -> Connection:
-    for plugin in ("bulk_email", "email_tracker"):
-        installing.install(cast.workspace, _plugin(plugin), cast.alice)
-    return makers.make_connection(cast.workspace)
-
-
-def _plugin(name: str):
-    from webapp.plugins import catalogue
-
-    return catalogue.find(name)
-
-
-@pytest.fixture
-def copy(connection, cast, app) -> Recipient:
-    form = makers.make_form(cast.workspace, [("Ann", "ann@x.test")])
-    makers.start(makers.make_email(form, connection))
-    return db.session.scalar(select(Recipient))
-
-
-def post(client, connection: Connection, body: bytes, secret="a secret", **headers):
-    signature = sandbox.sign(secret, b"1", body)
-    return client.post(
-        f"/hooks/sandbox/{connection.hook_token}",
-        data=body,
-        headers={"X-Sandbox-Timestamp": "1", "X-Sandbox-Signature": f"v1={signature}", **headers},
-    )
-
-
-def digest(app) -> None:
-    while digesting.digest_some(providers.BY_NAME, app.config["TOKEN_KEY"]):
-        pass
-    db.session.expire_all()
-
-
-def about(app, copy: Recipient, **changes) -> bytes:
-    token = tokens.copy_token(app.config["TOKEN_KEY"], copy.id)
-    return json.dumps([EVENT | {"token": token} | changes]).encode()
-
-
-def count(model) -> int:
-    return db.session.scalar(select(func.count()).select_from(model))
 
 
 def test_a_signed_event_reaches_its_copy(app, client, connection, copy) -> None:

@@ -86,13 +86,14 @@ def _next_batch() -> list[Arrival]:
 def _digest(
     arrivals: Sequence[Arrival], providers: Mapping[str, Provider], token_key: bytes
 ) -> None:
+    on = {number: _is_tracker_on(number) for number in {each.workspace_id for each in arrivals}}
     tracked: list[recording.Said] = []
     untracked: list[recording.Said] = []
     for arrival in arrivals:
         said = _read(arrival, providers)
         if arrival.stage == ArrivalStage.UNREADABLE:
             continue
-        is_on = _is_tracker_on(arrival.workspace_id)
+        is_on = on[arrival.workspace_id]
         arrival.is_unapplied = not is_on
         arrival.stage = ArrivalStage.DIGESTED
         arrival.digested_at = clock.now()

@@ -1,0 +1,85 @@
+"""The Recipients tab: exactly three words, and every filter, search and order pages through."""
+
+import pytest
+from sqlalchemy import update
+
+from tests import makers
+from webapp.bulk_email.models import BulkEmail
+from webapp.delivery import raising
+from webapp.delivery.models import Recipient
+from webapp.delivery.statuses import Group, Status
+from webapp.delivery.tallying import PARTS
+from webapp.email_tracker import recipients
+from webapp.email_tracker.recipients import RecipientQuery
+from webapp.extensions import db
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def bulk_email(cast) -> BulkEmail:
+    """Of 130 people, ten or more in every status."""
+    rows = [(f"Person {number:03}", f"p{number}@x.test") for number in range(130)]
+    form = makers.make_form(cast.workspace, rows)
+    made = makers.make_email(form, makers.make_connection(cast.workspace))
+    makers.start(made)
+    ids = [row.id for row in db.session.query(Recipient).order_by(Recipient.id)]
+    each = list(Status)
+    raising.set_statuses(
+        {identity: (each[place % len(each)], None, "") for place, identity in enumerate(ids)}
+    )
+    db.session.commit()
+    return made
+
+
+def all_of(bulk_email, **asked: str) -> list[Recipient]:
+    """Through all pages."""
+    query, found = RecipientQuery(**asked), []
+    while True:
+        copies, cursor = recipients.page(bulk_email.id, query)
+        found += copies
+        if not cursor:
+            return found
+        query = RecipientQuery(**asked, after=cursor)
+
+
+@pytest.mark.parametrize("sort", ["", *recipients.SORTS, *(f"-{key}" for key in recipients.SORTS)])
+def test_every_order_shows_everybody_once(bulk_email, sort: str) -> None:
+    ids = [copy.id for copy in all_of(bulk_email, sort=sort)]
+
+    assert len(ids) == len(set(ids)) == 130
+
+
+def test_an_order_and_its_reverse_mirror_each_other(bulk_email) -> None:
+    up, down = ([copy.id for copy in all_of(bulk_email, sort=key)] for key in ("name", "-name"))
+
+    assert up == down[::-1]
+
+
+def test_the_parts_of_the_books_are_filters_that_add_up(bulk_email) -> None:
+    books = makers.books(bulk_email)
+    shown = {part: len(all_of(bulk_email, show=part)) for part in PARTS}
+
+    assert shown == books.parts
+    groups = {"delivered": Group.DELIVERED, "sent": Group.SENT, "not-sent": Group.NOT_SENT}
+    assert {groups[key]: len(all_of(bulk_email, show=key)) for key in groups} == books.groups
+
+
+@pytest.mark.parametrize(
+    ("search", "number"), [("PERSON 00", 11), ("p77@", 1), ("person 003 p3@", 1), ("50%", 0)]
+)
+def test_a_search_finds_names_and_addresses(bulk_email, search: str, number: int) -> None:
+    assert len(all_of(bulk_email, search=search)) == number
+
+
+def test_a_broken_cursor_or_filter_shows_the_beginning(bulk_email) -> None:
+    for query in (RecipientQuery(after="zzz"), RecipientQuery(show="nonsense", sort="nonsense")):
+        assert recipients.page(bulk_email.id, query)[0][0].name == "Person 000"
+
+
+def test_failures_are_counted_by_status_and_cause(bulk_email) -> None:
+    db.session.execute(
+        update(Recipient).where(Recipient.status == Status.BOUNCED).values(cause="mailbox_full")
+    )
+
+    assert recipients.causes(bulk_email.id) == [(Status.BOUNCED, "mailbox_full", 11)]
