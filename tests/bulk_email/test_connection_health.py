@@ -45,7 +45,7 @@ def test_a_new_connection_asks_for_a_key_then_for_a_test(connection):
     assert said(connection) == [("wait", "No event yet.")]
 
     connection.hook_secret = None
-    assert said(connection)[0] == ("bad", "There is no key yet, so every event is refused.")
+    assert said(connection) == [("bad", "There is no key yet, so every event is refused.")]
 
 
 def test_copies_without_any_event_tell_that_the_hook_is_not_set_up(cast, connection):

@@ -15,7 +15,6 @@ from webapp.extensions import db
 from webapp.providers.contract import Provider
 
 PATIENCE = timedelta(minutes=10)  # events may take that long
-RECENT = timedelta(days=1)
 
 
 class Level(StrEnum):
@@ -124,6 +123,8 @@ def _about_events(connection: Connection, provider: Provider, now: datetime) -> 
         text = f"No event for {copies} sent since the last one"
         remedy = f"Look whether {provider.title} still has the hook, and whether it is switched on."
         return [Finding(Level.BAD if silent > 1 else Level.WAIT, text, remedy, last)]
+    if last is None and not connection.hook_secret:
+        return []  # none can come
     if last is None:
         return [Finding(Level.WAIT, "No event yet.", "Send a test and wait for its event.")]
     return [Finding(Level.OK, "Last event", at=last)]

@@ -178,7 +178,7 @@ def test_connection(slug: str, connection_id: int) -> Response:
         base_url=current_app.config["SETTINGS"].base_url,
         server_of=_server_of,
     )
-    return see_other(_url(found, slug) + "#connection-live")
+    return see_other(_url(found, slug) + "#connection-health")
 
 
 def _greet(found: Connection, slug: str) -> Response:
