@@ -38,8 +38,10 @@ class VendorHook(BuildHookInterface):
         """Fill static/vendor; a wheel carries templates and static files inside the package."""
         fill_vendor()
         if version == "standard":
-            for folder in ("static", "templates"):
-                build_data["force_include"][str(ROOT / folder)] = f"webapp/{folder}"
+            served = [path for path in STATIC.iterdir() if path.name != "readme.png"]
+            for path in [*served, ROOT / "templates"]:
+                inside = path.relative_to(ROOT)
+                build_data["force_include"][str(path)] = f"webapp/{inside}"
 
 
 def fill_vendor() -> None:

@@ -182,14 +182,21 @@ def test_the_books_balance_and_each_number_leads_to_its_rows(app, email, cast, s
 
 
 def test_the_groups_of_failures_lead_to_their_rows(app, email, cast, sign_in) -> None:
+    say(app, "Ann", ReportKind.DEFERRED, cause=Cause.UNREACHABLE)
     say(app, "Bo", ReportKind.BOUNCED, cause=Cause.MAILBOX_MISSING)
+    say(app, "Cy", ReportKind.BOUNCED_SOFT, cause=Cause.UNREACHABLE)
     client = sign_in(cast.bob)
 
     text = client.get(page_of(email)).text
-    groups = re.findall(r'class="cause-count" href="([^"]+)">(\d+) ×', text)
+    groups = [
+        (href.replace("&amp;", "&"), int(number))
+        for href, number in re.findall(r'class="cause-count" href="([^"]+)">(\d+) ×', text)
+    ]
 
-    assert len(groups) == 2
-    assert [rows(client.get(href).text) for href, _ in groups] == [int(n) for _, n in groups]
+    assert len(groups) == 4
+    assert [rows(client.get(href).text) for href, _ in groups] == [number for _, number in groups]
+    assert text.count("Nothing: we try again by ourselves.") == 1
+    assert text.count("It is not tried any more.") == 1
     shown = client.get(page_of(email, "/recipients?cause=mailbox_missing")).text
     assert '<span aria-current="true">The mailbox does not exist.</span>' in shown
 

@@ -10,6 +10,7 @@ from flask_security.utils import logout_user
 from webapp.accounts import access, auditing, inviting, signing_in
 from webapp.accounts.models import Role, UnconfirmedPolicy, Workspace
 from webapp.extensions import db
+from webapp.lib import browsers
 from webapp.web import notice, render, see_other
 
 accounts = Blueprint("accounts", __name__)
@@ -121,6 +122,7 @@ def profile() -> Response:
         time_zones=[(zone, zone) for zone in sorted(available_timezones())],
         sign_ins=signing_in.active(current_user),
         is_this=signing_in.is_this,
+        describe=browsers.describe,
     )
 
 

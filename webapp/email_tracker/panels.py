@@ -18,7 +18,7 @@ from webapp.email_tracker.recipients import RecipientQuery
 from webapp.extensions import db
 from webapp.forms.models import Record, RecordAddress
 from webapp.lib import clock
-from webapp.mail.causes import WORDS, Cause
+from webapp.mail.causes import WORDS, Cause, Words
 from webapp.plugins import installing
 
 PART_WORDS = {
@@ -65,15 +65,23 @@ def overview_context(bulk_email: BulkEmail) -> dict:
 
 
 def _groups(bulk_email: BulkEmail) -> list[dict]:
-    """The failures by cause, the largest group first."""
-    numbers: Counter[Cause] = Counter()
+    """The failures by cause, those still tried apart; the largest group first."""
+    numbers: Counter[tuple[Cause, str, Words]] = Counter()
     for status, cause, number in recipients.causes(bulk_email.id):
         if cause not in _NOTHING_TO_DO and status not in (Status.DELIVERED, Status.SENT):
-            numbers[Cause(cause)] += number
+            words = wording.words_for(status, Cause(cause))
+            numbers[Cause(cause), _SHOW_OF[status], words] += number
     return [
-        {"cause": cause, "number": number, "words": WORDS[cause]}
-        for cause, number in numbers.most_common()
+        {"cause": cause, "show": show, "number": number, "words": words}
+        for (cause, show, words), number in numbers.most_common()
     ]
+
+
+_SHOW_OF: dict[Status, str] = {
+    status: "ended" if status in recipients.ENDED else part
+    for part, statuses in tallying.PARTS.items()
+    for status in statuses
+}
 
 
 def recipients_panel(bulk_email: BulkEmail) -> str:

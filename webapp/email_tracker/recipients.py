@@ -20,7 +20,9 @@ GROUPS: dict[str, tuple[Status, ...]] = {
     "sent": (Status.SENT,),
     "not-sent": tuple(status for status in Status if group_of(status) is Group.NOT_SENT),
 }
-FILTERS: dict[str, tuple[Status, ...]] = {**PARTS, **GROUPS}
+# not sent, and not tried any more
+ENDED = PARTS["bounced"] + PARTS["dropped"] + PARTS["failed"]
+FILTERS: dict[str, tuple[Status, ...]] = {**PARTS, **GROUPS, "ended": ENDED}
 SORTS: dict[str, tuple[str, ColumnElement]] = {
     "name": ("Name", func.lower(Recipient.name)),
     "address": ("Address", func.lower(Recipient.address)),

@@ -1,6 +1,6 @@
 """A copy in words: its status, its line in the Recipients tab, its reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from webapp.delivery.models import Recipient
@@ -34,6 +34,10 @@ _OF_LABELS = (
     Status.BOUNCED,
 )
 _HOPEFUL = (Status.QUEUED, Status.RETRYING, Status.DEFERRED, Status.UNCONFIRMED)
+
+
+_MENDS_ITSELF = (Cause.TOO_FAST, Cause.GREYLISTED, Cause.UNREACHABLE)
+TOO_LATE = "It is not tried any more. Send it again later, or reach the person another way."
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,16 @@ def before_any(copy: Recipient) -> str:
 def words_of(copy: Recipient) -> Words | None:
     """The reason in plain words, where one is needed."""
     if copy.cause and copy.status not in (Status.DELIVERED, Status.SENT):
-        return WORDS[Cause(copy.cause)]
+        return words_for(copy.status, Cause(copy.cause))
     return None
+
+
+def words_for(status: Status, cause: Cause) -> Words:
+    """The words of a cause; what mends itself does so only for as long as it is being tried."""
+    words = WORDS[cause]
+    if cause in _MENDS_ITSELF and status not in (Status.RETRYING, Status.DEFERRED):
+        return replace(words, remedy=TOO_LATE)
+    return words
 
 
 def why(copy: Recipient) -> str:
