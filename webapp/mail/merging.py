@@ -190,13 +190,15 @@ def problems(sources: Mapping[str, str], known: set[str]) -> dict[str, str]:
 
 def merge_values(values: Mapping[str, object]) -> dict[str, object]:
     """A record's values as merge values: plain, blanks left out so that fall-backs apply."""
-    merged = {}
+    merged: dict[str, object] = {}
     for key, value in values.items():
-        if value is None or (isinstance(value, str) and not value.strip()):
-            continue
-        if isinstance(value, bool):
-            value = "yes" if value else "no"
-        merged[key] = value if isinstance(value, (int, float)) else str(value)
+        if type(value) is str:  # nearly always
+            if value and not value.isspace():
+                merged[key] = value
+        elif isinstance(value, bool):
+            merged[key] = "yes" if value else "no"
+        elif value is not None:
+            merged[key] = value if isinstance(value, (int, float)) else str(value)
     return merged
 
 

@@ -204,14 +204,15 @@ class _Encoded:
     kept: dict[str, bytes] = field(default_factory=dict, compare=False)
 
     def __call__(self, filling: _Filling) -> bytes:
-        text = _text(self.slot, filling.values)
+        return self.kept.get(filling.values.get(self.slot.field)) or self._encode(filling.values)
+
+    def _encode(self, values: Mapping[str, object]) -> bytes:
+        text = _text(self.slot, values)
         if text is self.slot.fallback:
             return quoted_printable.encode(_wire(text))
-        encoded = self.kept.get(text)
-        if encoded is None:
-            encoded = quoted_printable.encode(_wire(_escape(text) if self.escaped else text))
-            if len(self.kept) < _MOST_KEPT and len(text) < 200:
-                self.kept[text] = encoded
+        encoded = quoted_printable.encode(_wire(_escape(text) if self.escaped else text))
+        if len(self.kept) < _MOST_KEPT and len(text) < 200:
+            self.kept[text] = encoded
         return encoded
 
 
