@@ -7,8 +7,8 @@ from webapp.mail import bounce_reports
 from webapp.mail.causes import Cause
 from webapp.mail.reports import ReportKind
 
-TOKEN = "1-abcdefghijklmnopqrstuvwx"
-OTHER = "2-abcdefghijklmnopqrstuvwx"
+TOKEN = "7-deb6e8ccc1b2e9481176362b4ea92c"
+OTHER = "7-f14250cba60c111561993d362731ce"
 
 
 def only(raw: bytes, envelope_to: str = ""):

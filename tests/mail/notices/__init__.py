@@ -25,7 +25,7 @@ def expected(raw: bytes) -> list[tuple[str, str, str, str]]:
 
 DSN = b"""\
 From: MAILER-DAEMON@mx.example.net
-To: bounces+1-abcdefghijklmnopqrstuvwx@sender.example
+To: bounces+7-deb6e8ccc1b2e9481176362b4ea92c@sender.example
 Subject: Delivery Status Notification (Failure)
 Message-ID: <n1@mx.example.net>
 Date: Mon, 2 Mar 2026 08:00:00 +0000
@@ -52,7 +52,7 @@ Diagnostic-Code: smtp; %(diagnostic)s
 --b
 Content-Type: text/rfc822-headers
 
-Message-ID: <1-abcdefghijklmnopqrstuvwx@sender.example>
+Message-ID: <7-deb6e8ccc1b2e9481176362b4ea92c@sender.example>
 From: news@sender.example
 To: ann@example.org
 Subject: Spring meeting
@@ -94,7 +94,7 @@ Original-Rcpt-To: ann@example.org
 --b
 Content-Type: message/rfc822
 
-Message-ID: <1-abcdefghijklmnopqrstuvwx@sender.example>
+Message-ID: <7-deb6e8ccc1b2e9481176362b4ea92c@sender.example>
 From: news@sender.example
 To: ann@example.org
 Subject: Spring meeting
