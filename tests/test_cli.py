@@ -112,3 +112,15 @@ def test_the_demo_has_every_kind_of_trouble():
 
 def test_the_demo_is_the_same_everywhere():
     assert list(seeding.generate(50)) == list(seeding.generate(50))
+
+
+def test_a_database_that_was_moved_is_adopted_once(call: Callable, tmp_path: Path):
+    call("init", *OWNER, "--password", "long enough, surely")
+    assert "No host is in doubt" in call("adopt").stdout
+    with sqlite3.connect(tmp_path / "email-tracker.db") as connection:
+        connection.execute("UPDATE provenance SET counter = counter - 1")  # an older backup
+    connection.close()
+
+    assert "looks like a restored backup" in call("doctor").stdout + call("adopt").stdout
+    assert "No host is in doubt" in call("adopt").stdout
+    assert rows(tmp_path, "SELECT action FROM audit_entries")[-1] == ("database.adopted",)

@@ -203,6 +203,7 @@ def web() -> None:
     config = settings.read()
     listening = serving.bind(config.host, config.port, "PORT")
     app = _current_app()
+    working.look_at_database(app)  # test mails leave from here
     click.echo(f"Listening on {config.base_url}")
     serving.serve(app, listening)
 

@@ -90,11 +90,11 @@ class LaneWorker(Worker):
 
 def run(app: Flask, lanes: Sequence[Lane], copies: int = 1) -> None:
     """Run `copies` workers for each of `lanes`, and a clock, until SIGTERM or SIGINT."""
-    _look_at_database(app)
+    look_at_database(app)
     supervise([*lane_parts(app, lanes, copies), Part("clock", partial(_run_clock, app))])
 
 
-def _look_at_database(app: Flask) -> None:
+def look_at_database(app: Flask) -> None:
     """Every start counts; a database that may be a copy is said at once."""
     with app.app_context():
         if not adopting.may_send(adopting.this_host(app.config["SETTINGS"].data_dir)):
