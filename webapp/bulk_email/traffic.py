@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.delivery import grouping, slowing
 from webapp.delivery.leasing import Outcome
-from webapp.delivery.models import Pulse
+from webapp.delivery.models import PULSE_SECONDS, Pulse
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
 from webapp.lib import addresses, clock
@@ -21,7 +21,6 @@ from webapp.mail import pacing
 from webapp.mail.replies import Reply
 
 FLUSH_SECONDS = 2.0
-PULSE_SECONDS = 10
 NAMED_DESTINATIONS = 12  # the others are summed up
 LATEST = timedelta(seconds=60)  # how far off a copy that must wait its turn is put
 MOST_DOMAINS = 50_000

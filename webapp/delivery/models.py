@@ -134,6 +134,9 @@ class Destination(db.Model):
     reply: Mapped[str] = mapped_column(String(500), default="")
 
 
+PULSE_SECONDS = 10
+
+
 class Pulse(db.Model):
     """What went over the wire of one email in ten seconds, by destination: the plot while it is
     being sent. Destinations with few mails are summed up under ""."""

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from webapp.delivery import probing, raising, suppressing, tallying, tokens
+from webapp.delivery import heeding, probing, raising, suppressing, tallying, tokens
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
 from webapp.delivery.statuses import Status, status_of_kind
 from webapp.extensions import db
@@ -76,6 +76,7 @@ def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = Fals
     _raise(new)
     _note_facts(new)
     _suppress(new)
+    heeding.heed([(item.recipient_id, item.said.report) for item in new if not item.is_conflict])
     return unmatched
 
 
