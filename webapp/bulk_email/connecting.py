@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from webapp.accounts import auditing
 from webapp.accounts.models import User, Workspace
+from webapp.bulk_email import limiting
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery.models import Connection, Security
 from webapp.extensions import db
@@ -25,7 +26,7 @@ SECURITIES = [
 
 
 @dataclass(frozen=True)
-class ConnectionInput:
+class ConnectionInput(limiting.LimitsInput):
     """What the page of a connection sends; blank secrets leave the stored ones."""
 
     name: str
@@ -37,7 +38,6 @@ class ConnectionInput:
     password: str
     from_name: str
     from_address: str
-    max_connections: str
 
 
 def new(workspace: Workspace, provider: Provider) -> Connection:
@@ -71,7 +71,7 @@ def save(
     refuse_host: Callable[[str], None],
 ) -> dict[str, str]:
     """Take over what was typed; {field: what is wrong}, and then nothing is stored. Commits."""
-    errors = _problems(typed, providers, refuse_host)
+    errors = _problems(typed, providers, refuse_host) | limiting.problems(connection, typed)
     if errors:
         db.session.rollback()
         return errors
@@ -85,14 +85,14 @@ def save(
     connection.username = typed.username.strip() or None
     connection.from_name = typed.from_name.strip()
     connection.from_address = typed.from_address.strip()
-    connection.max_connections = int(typed.max_connections)
+    changes = limiting.apply(connection, typed)
     if typed.password:
         connection.password = typed.password
     connection.paused_until, connection.pause_reason = None, ""
     connection.connect_failures = 0
     db.session.add(connection)
     db.session.flush()
-    _note(connection, "connection.saved", by)
+    _note(connection, "connection.saved", by, **changes)
     db.session.commit()
     return {}
 
@@ -153,9 +153,11 @@ def _forget_keys(connection: Connection) -> None:
     connection.confirm_error = ""
 
 
-def _note(connection: Connection, event: str, by: User) -> None:
+def _note(connection: Connection, event: str, by: User, **details) -> None:
     workspace = db.session.get_one(Workspace, connection.workspace_id)
-    auditing.note(event, workspace=workspace, by=by, subject=connection, name=connection.name)
+    auditing.note(
+        event, workspace=workspace, by=by, subject=connection, name=connection.name, **details
+    )
 
 
 async def _greet(server: Server) -> str | None:
@@ -187,6 +189,4 @@ def _problems(typed: ConnectionInput, providers: Mapping, refuse_host: Callable)
         found["security"] = "Choose one from the list."
     if problem := addresses.check(typed.from_address).problem:
         found["from_address"] = problem
-    if not typed.max_connections.isdecimal() or not 1 <= int(typed.max_connections) <= 16:
-        found["max_connections"] = "From 1 to 16."
     return found

@@ -104,9 +104,9 @@ def usable_connection(bulk_email: BulkEmail) -> Connection:
     connection: Connection = bulk_email.connection
     backup = connection.backup
     now = clock.now()
-    if connection.is_resting(now) and backup and not backup.is_resting(now):
-        return backup
-    return connection
+    if not connection.is_resting(now) or backup is None or backup.removed_at is not None:
+        return connection
+    return connection if backup.is_resting(now) else backup
 
 
 def note_no_entry(bulk_email: BulkEmail, connection_id: int, error: ConnectError) -> None:

@@ -9,7 +9,7 @@ from flask_security.decorators import auth_required
 from webapp import providers
 from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import composing, connecting, connection_health, relay, trying
+from webapp.bulk_email import composing, connecting, connection_health, limiting, relay, trying
 from webapp.bulk_email.access import enter
 from webapp.bulk_email.connecting import ConnectionInput
 from webapp.bulk_email.routes import bulk_email
@@ -38,6 +38,7 @@ def connections(slug: str) -> Response:
     return render(
         "bulk_email/connections.html", workspace=workspace, now=now, connections=found,
         providers=providers.BY_NAME, health=health,
+        used={each.id: limiting.used_today(each, now) for each in found},
     )  # fmt: skip
 
 
@@ -81,7 +82,8 @@ def _page(
         "bulk_email/connection.html", status=422 if errors else 200, workspace=workspace,
         connection=found, provider=provider, is_other=is_other, kinds=_offered(),
         securities=connecting.SECURITIES, errors=errors or {}, typed=_typed(provider, is_other),
-        made_key=made_key, kept_for=list(KEPT_FOR), **_way_back(found, provider),
+        made_key=made_key, kept_for=list(KEPT_FOR), most=limiting.MOST_CONVERSATIONS,
+        backups=limiting.candidates(found), **_way_back(found, provider),
     )  # fmt: skip
     answer.headers["Cache-Control"] = "no-store"
     return answer
