@@ -200,3 +200,49 @@ def test_asking_for_the_head_alone_does_nothing(app: Flask, world, cast) -> None
             call(client, rule, "HEAD", world)
 
     assert counts() == before
+
+
+def test_ids_of_another_workspace_are_found_nowhere(app: Flask, world, cast) -> None:
+    client = signed_in_client(app, cast.charlie)
+    wrong = []
+    for rule, method in routes(app):
+        if not isinstance(NEEDS[rule.endpoint], Role) or "<int:" not in rule.rule:
+            continue
+        answer = call(client, rule, method, world, slug="elsewhere")
+        if answer.status_code != 404:
+            wrong.append((rule.endpoint, method, answer.status_code))
+
+    assert wrong == []
+
+
+def test_a_stranger_gets_no_part_either(app: Flask, world, cast) -> None:
+    client = signed_in_client(app, cast.charlie)
+    client.environ_base["HTTP_HX_REQUEST"] = "true"
+    statuses = {
+        call(client, rule, method, world).status_code
+        for rule, method in routes(app)
+        if isinstance(NEEDS[rule.endpoint], Role)
+    }
+    assert statuses == {404}
+
+
+def test_ids_in_bodies_reach_nothing_of_others(app: Flask, world, cast) -> None:
+    elsewhere = cast.charlie.members[0].workspace
+    installing.install(elsewhere, catalogue.find("bulk_email"), cast.charlie)
+    form = makers.make_form(elsewhere, [("Zoe", "zoe@x.test")])
+    draft = makers.make_email(form, makers.make_connection(elsewhere), cast.charlie)
+    client = signed_in_client(app, cast.charlie)
+    ids = [row.id for row in db.session.query(Record)]
+
+    client.post(f"/w/elsewhere/data/{form.id}/delete-records", data={"id": ids, "sure": "y"})
+    client.post(
+        f"/w/elsewhere/emails/{draft.id}/compose",
+        data={name: world[name] for name in ("form_id", "connection_id", "view_id")}
+        | {"address_field_id": world["field_id"]},
+    )
+
+    assert db.session.query(Record.form_id).distinct().all() == [(world["form_id"],)]
+    db.session.refresh(draft)
+    assert draft.form_id != world["form_id"]
+    assert draft.connection_id != world["connection_id"]
+    assert draft.address_field_id != world["field_id"]
