@@ -21,7 +21,7 @@ from flask_security.core import current_user
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
 from sqlalchemy.exc import DataError
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import IntegerConverter, Map
 
 from webapp.extensions import db
@@ -154,9 +154,10 @@ class RowId(IntegerConverter):
 
 
 def _refuse_value(error: Exception) -> Response:
-    """What no database keeps (a NUL in a text, a number of a hundred digits): the asker's fault."""
+    """What no database keeps: a NUL in a text, a number beyond a column's. Such an id is no page."""
     db.session.rollback()
-    return _error(BadRequest())
+    ids = [value for value in (request.view_args or {}).values() if isinstance(value, int)]
+    return _error(NotFound() if any(value >= 2**31 for value in ids) else BadRequest())
 
 
 def _error(error: HTTPException) -> Response:
