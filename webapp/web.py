@@ -154,7 +154,7 @@ class RowId(IntegerConverter):
 
 
 def _refuse_value(error: Exception) -> Response:
-    """What no database keeps: a NUL in a text, a number beyond a column's. Such an id is no page."""
+    """What no database keeps: a NUL in a text, a number too large. Such an id is no page."""
     db.session.rollback()
     ids = [value for value in (request.view_args or {}).values() if isinstance(value, int)]
     return _error(NotFound() if any(value >= 2**31 for value in ids) else BadRequest())
