@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import false, or_, select, true, update
 
 from webapp.delivery.models import Connection, ConnectionTest
 from webapp.extensions import db
@@ -32,7 +32,7 @@ def note(number: int, connection_id: int | None, report: Report, at: datetime) -
         .where(
             ConnectionTest.id == (number if number < 2**31 else 0),
             ConnectionTest.connection_id == connection_id,
-            or_(ConnectionTest.kind.is_(None), not is_first_word),
+            or_(ConnectionTest.kind.is_(None), false() if is_first_word else true()),
         )
         .values(kind=report.kind, event_reply=report.words, event_at=at)
         .execution_options(synchronize_session=False)

@@ -18,7 +18,8 @@ def explain_signatures(path: Path) -> list[bool]:
 
 
 def _is_signed(vector: dict, folder: Path) -> bool:
-    name = _SCHEMES.get(vector["provider"], vector["provider"])
+    given: str = vector["provider"]
+    name = _SCHEMES.get(given, given)
     try:
         if name == "amazon_ses":
             return _is_signed_by_sns(vector["message"], folder / vector["cert_file"])

@@ -219,7 +219,7 @@ def _multipart(body: bytes) -> list[tuple[str, str]]:
     head = b'Content-Type: multipart/form-data; boundary="' + boundary + b'"\r\n\r\n'
     message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
     parts = []
-    for part in message.get_payload() if message.is_multipart() else []:
+    for part in message.iter_parts() if message.is_multipart() else []:
         name = part.get_param("name", header="content-disposition")
         payload = part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(payload, bytes):
