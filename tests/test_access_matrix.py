@@ -54,6 +54,7 @@ NEEDS: dict[str, object] = {
     "bulk_email.suppressions": ADMIN, "bulk_email.lift": ADMIN,
     "email_tracker.live_recipients": VIEWER, "email_tracker.live_overview": VIEWER,
     "email_tracker.copy": VIEWER, "email_tracker.decide": EDITOR,
+    "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
     "email_tracker.live_copy": VIEWER, "email_tracker.statuses": VIEWER, "forms.search": VIEWER,
 }  # fmt: skip
 # Flask-Security's own pages, and the sandbox's, whose tests say the same of them

@@ -36,6 +36,9 @@ class Settings:
     port: int
     sandbox: bool
     sandbox_smtp_port: int
+    bounce_host: str
+    bounce_port: int
+    bounce_lmtp: bool
     secure_cookies: bool
     allow_private_smtp: bool
     trusted_proxies: int
@@ -178,6 +181,16 @@ VARIABLES: dict[str, Variable] = {
     ),
     "sandbox_smtp_port": Variable(
         "SANDBOX_SMTP_PORT", "5025", _whole(1, 65535), "The sandbox's SMTP port, on 127.0.0.1"
+    ),
+    "bounce_host": Variable("BOUNCE_HOST", "127.0.0.1", _text, "Where the bounce receiver listens"),
+    "bounce_port": Variable(
+        "BOUNCE_PORT",
+        "0",
+        _whole(0, 65535),
+        "Its port: mail servers hand in there what comes back to a bounce address. 0: no receiver",
+    ),
+    "bounce_lmtp": Variable(
+        "BOUNCE_LMTP", "no", _flag, "Whether it speaks LMTP (RFC 2033) in place of SMTP"
     ),
     "secure_cookies": Variable(
         "SECURE_COOKIES",

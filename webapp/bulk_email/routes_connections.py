@@ -5,6 +5,7 @@ from datetime import timedelta
 from flask import Response, abort, current_app, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
+from markupsafe import Markup
 
 from webapp import providers
 from webapp.accounts import access
@@ -17,6 +18,7 @@ from webapp.delivery import probing
 from webapp.delivery.models import Connection
 from webapp.lib import addresses, clock
 from webapp.mail.conversation import ConnectError, Server
+from webapp.plugins import slots
 from webapp.providers import Provider
 from webapp.web import address_of, notice, render, see_other
 
@@ -83,10 +85,16 @@ def _page(
         connection=found, provider=provider, is_other=is_other, kinds=_offered(),
         securities=connecting.SECURITIES, errors=errors or {}, typed=_typed(provider, is_other),
         made_key=made_key, kept_for=list(KEPT_FOR), most=limiting.MOST_CONVERSATIONS,
-        backups=limiting.candidates(found), **_way_back(found, provider),
+        backups=limiting.candidates(found), panels=_panels(found), **_way_back(found, provider),
     )  # fmt: skip
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _panels(found: Connection) -> list[Markup]:
+    """What plugins add to the page of a stored connection."""
+    filled = slots.connection_panels if found.id else []
+    return [Markup(html) for panel in filled if (html := panel.render(found))]
 
 
 def _typed(provider: Provider, is_other: bool) -> dict[str, str]:

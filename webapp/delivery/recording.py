@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -41,10 +41,12 @@ class _Matched:
     said: Said
     recipient_id: int
     matched_by: MatchedBy
+    names_another: bool = False
 
     @property
     def is_conflict(self) -> bool:
-        return self.matched_by is MatchedBy.ADDRESS
+        """A hint, no proof: it raises nothing and suppresses nobody."""
+        return self.matched_by is MatchedBy.ADDRESS or self.names_another
 
 
 def said_by(arrival: Arrival, reports: Sequence[Report]) -> list[Said]:
@@ -116,9 +118,11 @@ def _match(said: list[Said], token_key: bytes) -> tuple[list[_Matched], list[Sai
     owners = _owners(sorted(ids))
     matched = []
     for recipient_id, items in ids.items():
+        owner = owners.get(recipient_id)
         for item in items:
-            if owners.get(recipient_id) == item.workspace_id:
-                matched.append(_Matched(item, recipient_id, MatchedBy.TOKEN))
+            if owner and owner.workspace_id == item.workspace_id:
+                another = _names_another(item.report, owner.address_key)
+                matched.append(_Matched(item, recipient_id, MatchedBy.TOKEN, another))
             else:
                 rest.append(item)
     return _match_without_token(matched, rest)
@@ -135,16 +139,23 @@ def _match_without_token(matched: list, rest: list[Said]) -> tuple[list[_Matched
     return matched, unmatched
 
 
-def _owners(ids: list[int]) -> dict[int, int]:
-    """{recipient id: workspace id} of those that exist."""
-    owners: dict[int, int] = {}
+def _names_another(report: Report, address_key: str | None) -> bool:
+    """Whether a notice speaks of somebody our mail was passed on to, and not of its addressee."""
+    if not report.names:
+        return False
+    return address_key not in [addresses.check(name).key for name in report.names]
+
+
+def _owners(ids: list[int]) -> dict[int, Row]:
+    """{recipient id: (id, workspace_id, address_key)} of those that exist."""
+    owners: dict[int, Row] = {}
     for start in range(0, len(ids), 500):
         rows = db.session.execute(
-            select(Recipient.id, Recipient.workspace_id).where(
+            select(Recipient.id, Recipient.workspace_id, Recipient.address_key).where(
                 Recipient.id.in_(ids[start : start + 500])
             )
         )
-        owners |= {row.id: row.workspace_id for row in rows}
+        owners |= {row.id: row for row in rows}
     return owners
 
 

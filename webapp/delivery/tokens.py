@@ -33,3 +33,19 @@ def read_test_token(key: bytes, token: str) -> int | None:
 
 def test_token(key: bytes, number: int) -> str:
     return signing.make_token(key, TEST, number)
+
+
+def return_path(token: str, bounce_address: str) -> str:
+    """Where whatever becomes of one copy is to be sent back to (VERP): the token rides on the
+    address, bounces@x.org → bounces+TOKEN@x.org; a bare domain x.org → TOKEN@x.org."""
+    local, at, domain = bounce_address.rpartition("@")
+    return f"{local}+{token}@{domain}" if at else f"{token}@{bounce_address}"
+
+
+def read_return_path(address: str) -> tuple[str | None, str]:
+    """(what looks like a token or None, the bounce address without it) of a return path."""
+    local, _, domain = address.strip().strip("<>").rpartition("@")
+    base, plus, token = local.rpartition("+")
+    if not signing.is_token_shaped(token.lower()):
+        return None, address.strip().strip("<>").lower()
+    return token.lower(), f"{base}@{domain}".lower() if plus else domain.lower()

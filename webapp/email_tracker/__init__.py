@@ -4,7 +4,7 @@ from flask import Flask, url_for
 
 from webapp import queue
 from webapp.accounts.models import Workspace
-from webapp.email_tracker import jobs, panels
+from webapp.email_tracker import jobs, panels, routes_return
 from webapp.email_tracker.hooks import hooks
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
@@ -12,6 +12,8 @@ from webapp.email_tracker.stats_rows import SOURCE, StatsRows
 from webapp.forms import sources
 from webapp.plugins import catalogue, slots
 from webapp.plugins.slots import Panel, Tab
+
+ROUTES = (routes_return,)  # they add their pages to the blueprint
 
 
 def _help_address(workspace: Workspace) -> str:
@@ -39,6 +41,9 @@ def init_app(app: Flask) -> None:
     slots.fill(
         slots.navigation_tools,
         Tab("What the statuses mean", "info-circle", _help_address, plugin=name),
+    )
+    slots.fill(
+        slots.connection_panels, Panel("bounces", "Mail that comes back", panels.return_link)
     )
     slots.fill(
         slots.record_panels, Panel("emails", "Emails to this person", panels.emails_of, name)

@@ -7,7 +7,7 @@ from flask import current_app
 from webapp import providers, queue
 from webapp.accounts.models import Workspace
 from webapp.delivery import parking
-from webapp.email_tracker import confirming, digesting
+from webapp.email_tracker import confirming, digesting, polling
 from webapp.extensions import db
 
 SLICE_SECONDS = 50
@@ -18,7 +18,7 @@ def digest() -> None:
     """Digest what is stored until nothing is left or the slice of time ends."""
     end = time.monotonic() + SLICE_SECONDS
     key = current_app.config["TOKEN_KEY"]
-    while digesting.digest_some(providers.BY_NAME, key):
+    while digesting.digest_some(providers.READERS, key):
         if time.monotonic() > end:
             queue.wake(digest)
             return
@@ -43,12 +43,23 @@ def confirm(connection_id: int) -> None:
     confirming.confirm(connection_id)
 
 
+@queue.job(queue.Lane.CHORES)
+def look_into_mailbox(connection_id: int) -> None:
+    """Take what came back out of the mailbox of a bounce address."""
+    verify = not current_app.config["SETTINGS"].allow_private_smtp
+    if polling.look(connection_id, verify=verify):
+        queue.wake(digest)
+
+
 def tick() -> None:
-    """What the clock wakes: digesting what is stored, what was parked and is due, confirming."""
+    """What the clock wakes: digesting what is stored, what was parked and is due, confirming, and
+    looking into mailboxes."""
     if digesting.are_waiting():
         queue.wake(digest)
     if parking.are_due():
         queue.wake(retry_parked)
     for connection_id in confirming.due():
         queue.wake(confirm, connection_id)
+    for connection_id in polling.due():
+        queue.wake(look_into_mailbox, connection_id)
     db.session.rollback()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from flask import current_app, render_template, request
+from flask import current_app, render_template, request, url_for
 from sqlalchemy import or_, select
 
 from webapp.accounts.access import is_allowed
@@ -10,7 +10,8 @@ from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import tallying
-from webapp.delivery.models import Recipient, Tally
+from webapp.delivery.models import Connection, Recipient, Tally
+from webapp.delivery.models_return import ReturnWay
 from webapp.delivery.statuses import Status
 from webapp.email_tracker import recipients, wording
 from webapp.email_tracker.plugin import PLUGIN, stats_form
@@ -33,6 +34,14 @@ PART_WORDS = {
 }
 # a cause that is no failure, or that mends itself, is no case for "what to do now"
 _NOTHING_TO_DO = (Cause.DUPLICATE, Cause.CANCELLED)
+
+
+def return_link(connection: Connection) -> str:
+    """Where what comes back over this Connection goes, on its page."""
+    workspace = db.session.get_one(Workspace, connection.workspace_id)
+    url = url_for("email_tracker.return_way", slug=workspace.slug, connection_id=connection.id)
+    way = db.session.get(ReturnWay, connection.id)
+    return render_template("email_tracker/_return_link.html", way=way, url=url)
 
 
 def banner(workspace: Workspace) -> str:

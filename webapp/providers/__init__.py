@@ -2,6 +2,7 @@
 
 from webapp.providers import (
     amazon_ses,
+    bounce_mail,
     brevo,
     mailgun,
     mailjet,
@@ -20,3 +21,5 @@ _MODULES = (
     sandbox,
 )  # fmt: skip
 BY_NAME: dict[str, Provider] = {module.PROVIDER.name: module.PROVIDER for module in _MODULES}
+# who can be read, beside those a Connection may be of
+READERS: dict[str, Provider] = BY_NAME | {bounce_mail.PROVIDER.name: bounce_mail.PROVIDER}

@@ -33,6 +33,7 @@ PROVIDER = Provider(
     name="bounce",
     title="Returned mail",
     docs="",
+    kept_headers=(ENVELOPE_TO,),
     is_authentic=lambda body, headers, keys, now: True,
     dedupe_key=dedupe_key,
     parse=parse,

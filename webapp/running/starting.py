@@ -9,7 +9,7 @@ from flask import Flask
 from webapp import create_app, settings
 from webapp.extensions import db
 from webapp.queue import Lane
-from webapp.running import checking, embedding, migrating, serving, working
+from webapp.running import checking, embedding, migrating, receiving, serving, working
 from webapp.running.supervising import Part, supervise
 from webapp.sandbox import serving as sandbox
 
@@ -40,6 +40,8 @@ def _set_demo() -> None:
 
 def _run(config: settings.Settings, demo: Callable[[Flask], object] | None, say: Callable) -> None:
     listening = serving.bind(config.host, config.port, "PORT")
+    port = config.bounce_port
+    returned = serving.bind(config.bounce_host, port, "BOUNCE_PORT") if port else None
     if config.sandbox:
         serving.bind("127.0.0.1", config.sandbox_smtp_port, "SANDBOX_SMTP_PORT").close()
     app = create_app(config)
@@ -57,6 +59,8 @@ def _run(config: settings.Settings, demo: Callable[[Flask], object] | None, say:
         Part("web", partial(serving.serve, app, listening)),
         Part("workers", partial(working.run, app, list(Lane)), patience=15),
     ]
+    if returned:
+        parts.append(Part("bounces", partial(receiving.serve, app, returned)))
     if config.sandbox:
         parts.append(Part("sandbox", partial(sandbox.serve, config)))
     supervise(parts, on_start=partial(say, config.base_url))
