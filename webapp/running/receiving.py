@@ -9,6 +9,7 @@ import functools
 import logging
 import signal
 import socket
+import threading
 from collections.abc import Callable
 
 import structlog
@@ -20,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp import queue
 from webapp.delivery import returning
 from webapp.email_tracker import jobs, taking_in
-from webapp.extensions import db
+from webapp.extensions import db, reading
 
 log = structlog.get_logger()
 
@@ -31,18 +32,24 @@ _TRY_LATER = "451 4.3.0 Not stored, please try again later"
 
 
 def serve(
-    app: Flask, listening: socket.socket, should_stop: Callable[[], bool] = lambda: False
+    app: Flask,
+    listening: socket.socket,
+    *,
+    is_lmtp: bool,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Take mails on `listening` until `should_stop()`, SIGTERM or SIGINT."""
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's; ours says enough
-    asyncio.run(_serve(app, listening, should_stop))
+    asyncio.run(_serve(app, listening, LMTP if is_lmtp else SMTP, should_stop))
 
 
-async def _serve(app: Flask, listening: socket.socket, should_stop: Callable[[], bool]) -> None:
+async def _serve(
+    app: Flask, listening: socket.socket, kind: type[SMTP], should_stop: Callable[[], bool]
+) -> None:
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    kind = LMTP if app.config["SETTINGS"].bounce_lmtp else SMTP
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, asked.set)
     make = functools.partial(
         kind,
         Handler(app),
@@ -95,8 +102,9 @@ class Handler:
                 db.session.remove()
 
     def _is_ours(self, address: str) -> str:
-        found = returning.connection_of(address, self._app.config["TOKEN_KEY"])
-        return "250 2.1.5 Ok" if found else _NOT_OURS
+        with reading():
+            found = returning.connection_of(address, self._app.config["TOKEN_KEY"])
+            return "250 2.1.5 Ok" if found else _NOT_OURS
 
     def _store(self, address: str, raw: bytes) -> str:
         connection = returning.connection_of(address, self._app.config["TOKEN_KEY"])

@@ -60,7 +60,9 @@ def _run(config: settings.Settings, demo: Callable[[Flask], object] | None, say:
         Part("workers", partial(working.run, app, list(Lane)), patience=15),
     ]
     if returned:
-        parts.append(Part("bounces", partial(receiving.serve, app, returned)))
+        parts.append(
+            Part("bounces", partial(receiving.serve, app, returned, is_lmtp=config.bounce_lmtp))
+        )
     if config.sandbox:
         parts.append(Part("sandbox", partial(sandbox.serve, config)))
     supervise(parts, on_start=partial(say, config.base_url))
