@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import NullPool, create_engine, make_url, text
 
@@ -78,3 +79,15 @@ def test_a_database_of_a_newer_version_is_refused_with_a_sentence(empty_app: Fla
 
     with pytest.raises(settings.SettingError, match="made by another version"):
         migrating.upgrade(empty_app)
+
+
+def test_the_newest_migration_is_told_by_its_file_s_name(empty_app: Flask):
+    script = ScriptDirectory.from_config(_config(empty_app))
+
+    assert script.get_current_head() == migrating.newest()
+    assert script.get_heads() == [migrating.newest()]
+
+
+def _config(app: Flask):
+    with app.app_context():
+        return migrating.config_of(app)

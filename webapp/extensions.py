@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from flask import current_app, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from htmx_flask import Htmx
@@ -43,7 +42,6 @@ class OwnPagesOnly(CSRFProtect):
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate(render_as_batch=True, compare_type=True)
 csrf = OwnPagesOnly()
 htmx = Htmx()
 limiter = Limiter(key_func=get_remote_address)
