@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -53,7 +54,8 @@ def expected(step: str, answer: Action) -> set[Status]:
     if first == "4":
         return {Status.RETRYING}
     # what is said of us may pause the whole email instead of failing everybody in it
-    return {Status.BOUNCED, Status.FAILED, *([Status.QUEUED] if step == "mail" else [])}
+    paused = {Status.QUEUED, Status.RETRYING} if step == "mail" else set()
+    return {Status.BOUNCED, Status.FAILED} | paused
 
 
 def play(stage: Scene, number: int, step: str, answer: Action) -> None:
@@ -96,6 +98,24 @@ def test_every_answer_at_every_step(make_stage) -> None:
             play(stage, number, step, answer)
         # hanging up after the dot, and perhaps in mid-data, is all that nobody can tell of
         stage.conclude(f"F9 {len(SCRIPTS)} scripts of a mail server", 0, unconfirmed=3)
+
+
+def test_a_server_that_lets_nobody_in_is_left_alone_for_a_while(make_stage) -> None:
+    """No copy costs a try, and no conversation knocks twice."""
+    knocks: list[str] = []
+
+    def script(step: str, address: str) -> Action:
+        return knocks.append(step) or b"554 5.7.1 go away" if step == "banner" else None
+
+    with make_stage(script) as stage:
+        rows = [(f"P {number}", f"p{number}@x.test") for number in range(200)]
+        bulk_email = makers.make_email(
+            makers.make_form(stage.cast.workspace, rows), stage.connection
+        )
+        makers.send(bulk_email)
+        found = set(makers.statuses(bulk_email).values())
+        assert (found, len(knocks) <= stage.connection.max_connections) == ({"queued"}, True)
+        assert clock.now() < stage.connection.paused_until < clock.now() + timedelta(minutes=2)
 
 
 def seconds_for(stage: Scene, good: int, bad: int, prefix: str) -> float:

@@ -28,6 +28,20 @@ from webapp.sandbox.outcomes import TAGS
 pytestmark = pytest.mark.chaos
 PEOPLE = 5_000
 HOME = "/w/harbour-grants"
+# what becomes of whom the sandbox plays these with, at the end
+ENDS = {
+    "bounce": Status.BOUNCED,
+    "softbounce": Status.BOUNCED_SOFT,
+    "defer": Status.DELIVERED,
+    "drop": Status.DROPPED,
+    "late-bounce": Status.BOUNCED,
+    "complain": Status.DELIVERED,
+    "autoreply": Status.DELIVERED,
+    "refuse": Status.BOUNCED,
+    "busy": Status.DELIVERED,
+    "hang": Status.DELIVERED,
+    "silent": Status.SENT,
+}
 RARE = {"busy": 20, "hang": 20}  # those take minutes or seconds each
 FINAL_SECONDS = 420
 
@@ -186,6 +200,19 @@ def statuses(engine: Engine) -> dict[str, int]:
     return {_status(rank).value: number for rank, number in found}
 
 
+def wrong_ends(engine: Engine) -> list[tuple[str, str]]:
+    """Whose status is not what the sandbox played, and not in doubt either."""
+    tagged = rows(engine, "SELECT address, status FROM recipients WHERE address LIKE 'p%+%@%'")
+    played = (
+        (address, _status(rank), address.split("+")[1].split("@")[0]) for address, rank in tagged
+    )
+    return [
+        (address, status.value)
+        for address, status, tag in played
+        if status not in (ENDS[tag], Status.UNCONFIRMED)
+    ]
+
+
 def judge(
     engine: Engine, installation: Installation, watching: Watching, fault: str, kills: int
 ) -> Finding:
@@ -209,6 +236,7 @@ def judge(
         f"{lost} lost": lost,
         f"{doubled} doubled": doubled,
         f"never seen: {missing}": missing,
+        f"other ends than were played: {wrong_ends(engine)[:3]}": wrong_ends(engine),
         "not everybody was selected": watching.parts.total() != PEOPLE,
     }
     return Finding(
