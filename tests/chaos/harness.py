@@ -33,6 +33,7 @@ from webapp.running import migrating
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 2
+PATIENCE = 180  # seconds; machines are slow at times, and what goes well does not wait
 WORKER = ("worker.py", "--lanes", "sending")
 CHAOS_WORKER = ("-m", "tests.chaos.worker")
 
@@ -92,7 +93,7 @@ class Scene:
         """Seconds until it was gone."""
         begin = time.monotonic()
         worker.send_signal(with_signal)
-        worker.wait(30)
+        worker.wait(60)
         self.workers.remove(worker)
         return time.monotonic() - begin
 
@@ -121,7 +122,7 @@ class Scene:
         self.imbalances += imbalances
         return counts
 
-    def wait_for(self, done: Callable[[Counter], object], seconds: float = 60) -> Counter:
+    def wait_for(self, done: Callable[[Counter], object], seconds: float = PATIENCE) -> Counter:
         end = time.monotonic() + seconds
         counts = Counter()
         while time.monotonic() < end:
@@ -137,7 +138,7 @@ class Scene:
             time.sleep(0.1)
         raise AssertionError(f"still {dict(counts)} after {seconds} s")
 
-    def wait_until_over(self, seconds: float = 120) -> Counter:
+    def wait_until_over(self, seconds: float = PATIENCE) -> Counter:
         """Everybody is prepared and nothing is queued, nor in flight, any more."""
         people = self.people()
         return self.wait_for(

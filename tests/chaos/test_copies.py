@@ -28,7 +28,7 @@ def test_a_copied_database_asks_before_it_sends(stage: Scene, tmp_path: Path) ->
         before = len(stage.server.ledger.mails)
         stage.start_worker()
         with copy.app_context():
-            stage.wait_for(lambda counts: adopting.questions(), 20)
+            stage.wait_for(lambda counts: adopting.questions())
             time.sleep(4)
             assert len(stage.server.ledger.mails) == before, "it sent before anybody was asked"
             adopt(stage)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from tests import makers
 from tests.chaos.conftest import of
-from tests.chaos.harness import Scene
+from tests.chaos.harness import PATIENCE, Scene
 from tests.chaos.judging import Finding
 from tests.chaos.points import KEY, Point
 from tests.running.conftest import free_port
@@ -44,7 +44,7 @@ def event_of(stage: Scene, copy: Recipient) -> bytes:
     ).encode()  # fmt: skip
 
 
-def post_until_taken(url: str, body: bytes, delivery: str, seconds: float = 30) -> int:
+def post_until_taken(url: str, body: bytes, delivery: str, seconds: float = PATIENCE) -> int:
     """As a provider does it; how many tries it took."""
     headers = {
         "X-Sandbox-Timestamp": "1",
@@ -79,7 +79,7 @@ def test_a_hook_killed_before_or_after_its_commit(stage: Scene, copies: list[Rec
 
     stage.start_worker(("worker.py", "--lanes", "digesting"))
     waiting = select(func.count()).where(Arrival.stage == ArrivalStage.STORED)
-    stage.wait_for(lambda counts: db.session.scalar(waiting) == 0, 30)
+    stage.wait_for(lambda counts: db.session.scalar(waiting) == 0)
     stage.tell(finding(stage, kills))
 
 

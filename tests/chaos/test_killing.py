@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.chaos.conftest import of, only_long
-from tests.chaos.harness import LEASE_SECONDS, Scene, Slow, kill, some_are_sent
+from tests.chaos.harness import LEASE_SECONDS, PATIENCE, Scene, Slow, kill, some_are_sent
 from tests.running.conftest import descendants, parent_of
 from webapp.accounts.models import UnconfirmedPolicy, Workspace
 from webapp.bulk_email import sweeping
@@ -33,7 +33,7 @@ def kill_at_random(stage: Scene, kills: int, slow: Slow) -> None:
         kill(victim)
         if victim in parents:
             worker = next(worker for worker in stage.workers if worker.pid == victim)
-            worker.wait(10)
+            worker.wait(60)
             stage.workers.remove(worker)
             stage.start_worker()
     slow.seconds = 0.001
@@ -48,7 +48,7 @@ def test_kill_9_at_random(make_stage) -> None:
             stage.start_worker()
         stage.wait_for(some_are_sent)
         kill_at_random(stage, kills, slow)
-        stage.wait_until_over(of(90, 600))
+        stage.wait_until_over(of(PATIENCE, 1_200))
         stage.conclude("F2 kill -9 at random", kills, unconfirmed=kills * IN_HAND)
 
 
@@ -95,7 +95,7 @@ def test_killing_a_part(stage: Scene, victims) -> None:
         kill(pid)
 
     if victims is not horse:
-        worker.wait(10)
+        worker.wait(60)
         stage.workers.remove(worker)
         assert_gone(below)
         stage.start_worker()
@@ -103,7 +103,7 @@ def test_killing_a_part(stage: Scene, victims) -> None:
     stage.conclude(f"F3 {victims.__name__} killed", 1, unconfirmed=IN_HAND)
 
 
-def assert_gone(pids: list[int], seconds: float = 10) -> None:
+def assert_gone(pids: list[int], seconds: float = 60) -> None:
     """Nobody outlives the parent."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and any(parent_of(pid) for pid in pids):
@@ -122,10 +122,10 @@ def test_killing_the_clock_s_holder(stage: Scene) -> None:
     for pid in [first.pid, *descendants(first.pid)]:
         kill(pid)
     stage.workers.remove(first)
-    first.wait(10)
+    first.wait(60)
 
     stage.wait_until_over()
-    stage.wait_for(lambda counts: clock_owner() != owner, 15)
+    stage.wait_for(lambda counts: clock_owner() != owner)
     stage.conclude("F3 the clock's holder killed", 1, unconfirmed=IN_HAND)
 
 

@@ -69,7 +69,7 @@ def test_a_wake_up_that_redis_lost_before_anybody_heard_it(stage: Scene) -> None
     stage.send(20)
     stage.redis().flushall()
     stage.start_worker()
-    stage.wait_until_over(RESUMES_SECONDS)
+    stage.wait_until_over()
     stage.conclude("F6 FLUSHALL before the start", 0)
 
 
@@ -118,7 +118,7 @@ def test_a_full_disk(make_stage, point: Point) -> None:
         stage.redis().set(KEY, f"{FULL}{point}")
         stage.send(20)
         stage.start_worker(CHAOS_WORKER)
-        stage.wait_until_over(60)
+        stage.wait_until_over()
         assert not stage.redis().exists(KEY), "the disk was never full"
         stage.conclude(
             f"F8 disk full: {point}", 0, unconfirmed=20 if point is Point.ANSWERED else 0
