@@ -14,7 +14,7 @@ from webapp.bulk_email.lines import Lines
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.traffic import Traffic
 from webapp.delivery import pausing, suppressing, tokens
-from webapp.delivery.leasing import Outcome
+from webapp.delivery.attempting import Outcome
 from webapp.delivery.models import Connection
 from webapp.delivery.statuses import Status
 from webapp.lib import addresses, clock, stopping

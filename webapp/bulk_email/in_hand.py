@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
 from webapp.bulk_email.traffic import Notes, Traffic
-from webapp.delivery import budgeting, leasing
+from webapp.delivery import attempting, budgeting, leasing
 from webapp.extensions import db
 
 log = structlog.get_logger()
@@ -44,10 +44,10 @@ class Hand:
     lease_seconds: float
     most: int
     may_send: object
-    also: Callable[[Sequence[leasing.Outcome]], None]
+    also: Callable[[Sequence[attempting.Outcome]], None]
     supply: deque[Held] = field(default_factory=deque)
     on_wire: int = 0
-    outcomes: list[leasing.Outcome] = field(default_factory=list)
+    outcomes: list[attempting.Outcome] = field(default_factory=list)
     returned: list[Held] = field(default_factory=list)
     _flights: Counter = field(default_factory=Counter)  # fence: copies not stored yet
     _cursor: leasing.Cursor | None = None
@@ -95,7 +95,7 @@ class Hand:
 
     def _commit(
         self,
-        outcomes: Sequence[leasing.Outcome],
+        outcomes: Sequence[attempting.Outcome],
         returned: Sequence[Held],
         notes: Notes | None,
         room: int,
@@ -105,7 +105,7 @@ class Hand:
         flights.subtract([*(said.fence for said in outcomes), *(held.fence for held in returned)])
         is_renewed = self._is_renewal_due()
         try:
-            leasing.record_outcomes(outcomes)
+            attempting.record(outcomes)
             leasing.take_back([(held.row.id, held.fence, held.due_again) for held in returned])
             self.also(outcomes)
             if notes is not None:

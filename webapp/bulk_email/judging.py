@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from webapp.bulk_email.in_hand import Held
-from webapp.delivery.leasing import Outcome
+from webapp.delivery.attempting import Outcome
 from webapp.delivery.statuses import Status
 from webapp.lib import clock
 from webapp.mail import replies

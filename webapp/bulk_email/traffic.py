@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.delivery import grouping, slowing
-from webapp.delivery.leasing import Outcome
+from webapp.delivery.attempting import Outcome
 from webapp.delivery.models import PULSE_SECONDS, Pulse
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
