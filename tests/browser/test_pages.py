@@ -58,6 +58,9 @@ PAGES = [
     HOME + "/connections",
     HOME + "/connections/1",
     HOME + "/suppressions",
+    HOME + "/emails/1/doubtful",
+    HOME + "/emails/2/send",
+    HOME + "/adopt",
     HOME + "/sandbox",
     HOME + "/sandbox/1",
 ]
@@ -68,6 +71,7 @@ OPENED = [
     (HOME + "/emails/1/recipients/2", "Status: "),
     (HOME + "/emails/2/compose", "Send …"),
     (HOME + "/emails/2/compose", "Preview"),
+    (HOME + "/emails/2/compose", "Merge field"),
 ]
 
 
