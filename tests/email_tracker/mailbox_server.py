@@ -23,6 +23,11 @@ class Mailbox(socketserver.ThreadingTCPServer):
     def port(self) -> int:
         return self.server_address[1]
 
+    def forget(self, uid: int) -> None:
+        """A mail leaves the mailbox for good."""
+        self.log.append(f"delete {uid}")
+        self.mails.pop(uid, None)
+
     def __enter__(self) -> "Mailbox":
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
         return self
@@ -92,8 +97,7 @@ class _Imap(_Speaker):
 
     def uid_expunge(self, rest: str) -> str:
         for uid in self.deleted & {int(rest)}:
-            self.server.log.append(f"delete {uid}")
-            self.server.mails.pop(uid, None)
+            self.server.forget(uid)
         return "OK done"
 
 
@@ -119,8 +123,7 @@ class _Pop(_Speaker):
                 self.say("+OK")
             elif command == "QUIT":
                 for uid in deleted:
-                    self.server.log.append(f"delete {uid}")
-                    self.server.mails.pop(uid, None)
+                    self.server.forget(uid)
                 self.say("+OK")
                 return
             else:
