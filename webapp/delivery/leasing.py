@@ -13,6 +13,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     select,
     tuple_,
     update,
@@ -26,6 +27,9 @@ from webapp.extensions import db
 from webapp.mail.causes import Cause
 
 WAITING = (Status.QUEUED, Status.RETRYING)
+# in the very words of the partial index ix_recipients_waiting: with a parameter in it, SQLite sorts
+# the whole email for every look
+IS_WAITING = Recipient.status <= literal_column("1")
 _TAKEN = (
     Recipient.id,
     Recipient.workspace_id,
@@ -56,7 +60,7 @@ def due(bulk_email_id: object, within_seconds: float = 0) -> list:
     """The conditions for copies of an email that may be taken now, or so soon."""
     return [
         Recipient.bulk_email_id == bulk_email_id,
-        Recipient.status.in_(WAITING),
+        IS_WAITING,
         Recipient.next_try_at <= database_now(within_seconds),
         Recipient.in_flight_at.is_(None),
     ]
