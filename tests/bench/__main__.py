@@ -8,9 +8,9 @@ make bench BENCH=sending ARGS="--rounds 1 --seconds 5 --only email-tracker --onl
 import argparse
 import sys
 
-from tests.bench import places, reporting, sending
+from tests.bench import places, reporting, sending, starting
 
-BENCHES = {"sending": sending.run}
+BENCHES = {"sending": sending.run, "starting": starting.run}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -74,6 +75,11 @@ def peak_mb(pid: int) -> float:
         if match := re.search(r"VmHWM:\s+(\d+) kB", status):
             peaks.append(int(match[1]) / 1024)
     return max(peaks)
+
+
+def own_peak_mb() -> float:
+    """The most memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _stat(pid: int) -> list[str]:
