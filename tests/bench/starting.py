@@ -43,8 +43,9 @@ def _play(app: ours.Ours, people: int, number: int, results: tuple) -> None:
     _analyze()
     email = ours.make_email(workspace, form, 25)
     ours.start(email, paused=True)
+    before = processes.own_peak_mb()
     whole.rates[number] = people / ours.prepare(email)
-    whole.rss_mb.append(processes.own_peak_mb())
+    whole.extra["memory_growth_mb"] = round(processes.own_peak_mb() - before, 1)
     frozen = db.session.scalar(select(func.count()).select_from(Recipient))
     if frozen != people:
         raise SystemExit(f"{frozen:,} copies of {people:,} were frozen")

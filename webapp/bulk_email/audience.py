@@ -4,7 +4,7 @@ preview's counts and for the freezing, so that they cannot differ."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select
 
 from webapp.bulk_email.models import BulkEmail, OnePer
 from webapp.delivery.models import Recipient, Suppression
@@ -44,62 +44,13 @@ def count(bulk_email: BulkEmail) -> Counts:
 
 
 def judged(bulk_email: BulkEmail, after: int = 0, until: int | None = None) -> Select:
-    """(record_id, address, address_key, problem, values, status, cause, reason) of the records
-    selected with ids above `after` and up to `until`."""
-    selected = filtering.selected_records(bulk_email.form, bulk_email.filter, until)
-    if after:
-        selected = selected.where(Record.id > after)
-    chosen = selected.subquery()
-    own = (
-        select(
-            Record.id.label("record_id"),
-            func.coalesce(RecordAddress.address, "").label("address"),
-            RecordAddress.address_key,
-            func.coalesce(RecordAddress.problem, MISSING).label("problem"),
-            Record.values,
-            func.row_number()
-            .over(partition_by=RecordAddress.address_key, order_by=Record.id)
-            .label("turn"),
-        )
-        .join(chosen, chosen.c.id == Record.id)
-        .outerjoin(
-            RecordAddress,
-            and_(
-                RecordAddress.record_id == Record.id,
-                RecordAddress.field_id == bulk_email.address_field_id,
-            ),
-        )
-        .subquery()
-    )
-    return _judge(bulk_email, own)
-
-
-def _judge(bulk_email: BulkEmail, own) -> Select:
-    suppression_cause = (
-        select(Suppression.cause)
-        .where(
-            Suppression.workspace_id == bulk_email.workspace_id,
-            Suppression.address_key == own.c.address_key,
-            Suppression.lifted_at.is_(None),
-        )
-        .scalar_subquery()
-    )
-    invalid = own.c.address_key.is_(None)
-    cause = case(
-        (invalid, literal(Cause.INVALID_ADDRESS.value)),
-        (_is_duplicate(bulk_email, own), literal(Cause.DUPLICATE.value)),
-        (
-            suppression_cause.in_([Cause.UNSUBSCRIBED.value, Cause.COMPLAINED.value]),
-            suppression_cause,
-        ),
-        (suppression_cause.is_not(None), literal(Cause.SUPPRESSED.value)),
-        else_=None,
-    )
-    rows = select(own, cause.label("cause")).subquery()
+    """(record_id, address, address_key, values, status, cause, reason) of the records selected with
+    ids above `after` and up to `until`; those up to `after` are Recipients of the email by now."""
+    rows = _with_causes(bulk_email, after, until).subquery()
     status = case(
+        (rows.c.cause.is_(None), literal(Status.QUEUED, StatusColumn())),
         (rows.c.cause == Cause.INVALID_ADDRESS.value, literal(Status.FAILED, StatusColumn())),
-        (rows.c.cause.is_not(None), literal(Status.WITHHELD, StatusColumn())),
-        else_=literal(Status.QUEUED, StatusColumn()),
+        else_=literal(Status.WITHHELD, StatusColumn()),
     )
     reason = case((rows.c.cause == Cause.INVALID_ADDRESS.value, rows.c.problem), else_="")
     return select(
@@ -113,16 +64,88 @@ def _judge(bulk_email: BulkEmail, own) -> Select:
     )
 
 
-def _is_duplicate(bulk_email: BulkEmail, own) -> ColumnElement[bool]:
-    """Whether an earlier record of this email (in this chunk or one before) has the address."""
-    if bulk_email.one_per == OnePer.RECORD:
-        return literal(False)
-    earlier = exists().where(
-        Recipient.bulk_email_id == bulk_email.id,
-        Recipient.address_key == own.c.address_key,
-        Recipient.record_id < own.c.record_id,
+def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select:
+    """Every record with its address, and why it would not be sent to (NULL: it would)."""
+    selected = filtering.selected_records(bulk_email.form, bulk_email.filter, until)
+    if after:
+        selected = selected.where(Record.id > after)
+    address = _address_of(bulk_email, after, until)
+    doubles = _doubles(selected, address).subquery()
+    key = RecordAddress.address_key
+    is_double = [doubles.c.record_id.is_not(None)] if bulk_email.one_per != OnePer.RECORD else []
+    if is_double and after:
+        is_double.append(_is_frozen(bulk_email))
+    cause = case(
+        (key.is_(None), literal(Cause.INVALID_ADDRESS.value)),
+        *((condition, literal(Cause.DUPLICATE.value)) for condition in is_double),
+        (Suppression.cause.in_([Cause.UNSUBSCRIBED, Cause.COMPLAINED]), Suppression.cause),
+        (Suppression.id.is_not(None), literal(Cause.SUPPRESSED.value)),
+        else_=None,
     )
-    return or_(own.c.turn > 1, earlier)
+    columns = (
+        Record.id.label("record_id"),
+        func.coalesce(RecordAddress.address, "").label("address"),
+        key,
+        func.coalesce(RecordAddress.problem, MISSING).label("problem"),
+        Record.values,
+        cause.label("cause"),
+    )
+    rows = (
+        selected.with_only_columns(*columns)
+        .outerjoin(RecordAddress, address)
+        .outerjoin(doubles, doubles.c.record_id == Record.id)
+        .outerjoin(
+            Suppression,
+            and_(
+                Suppression.workspace_id == bulk_email.workspace_id,
+                Suppression.address_key == key,
+                Suppression.lifted_at.is_(None),
+            ),
+        )
+    )
+    # OFFSET keeps PostgreSQL from asking once more for each column that is made of the cause
+    return rows.offset(0) if after else rows
+
+
+def _doubles(selected: Select, address: ColumnElement[bool]) -> Select:
+    """Ids of those among `selected` whose address stands in an earlier one. Only ids and addresses
+    are sorted for it, not whole records."""
+    turns = (
+        selected.with_only_columns(
+            Record.id.label("record_id"),
+            RecordAddress.address_key,
+            func.row_number()
+            .over(partition_by=RecordAddress.address_key, order_by=Record.id)
+            .label("turn"),
+        )
+        .join(RecordAddress, address)
+        .subquery()
+    )
+    return select(turns.c.record_id).where(turns.c.turn > 1, turns.c.address_key.is_not(None))
+
+
+def _address_of(bulk_email: BulkEmail, after: int, until: int | None) -> ColumnElement[bool]:
+    """Joins a record to its address. The bounds follow from the record's own; said again they let
+    the database read just that span of the index."""
+    bounds = [RecordAddress.record_id > after]
+    if until is not None:
+        bounds.append(RecordAddress.record_id <= until)
+    return and_(
+        RecordAddress.record_id == Record.id,
+        RecordAddress.field_id == bulk_email.address_field_id,
+        *bounds,
+    )
+
+
+def _is_frozen(bulk_email: BulkEmail) -> ColumnElement[bool]:
+    """Whether a chunk before has the address: one look into the index of addresses for each record.
+    As an EXISTS, PostgreSQL reads all those before into a hash, chunk for chunk; with a word about
+    record ids, SQLite walks through them, record for record."""
+    found = select(Recipient.id).where(
+        Recipient.bulk_email_id == bulk_email.id,
+        Recipient.address_key == RecordAddress.address_key,
+    )
+    return found.limit(1).scalar_subquery().is_not(None)
 
 
 def values_as_json(column, keys: Sequence[str]):
@@ -146,9 +169,8 @@ def joined_name(column, keys: Sequence[str]):
 
 
 def _sqlite_value(column, key: str):
-    """With json() around it a true stays a true and does not become 1."""
-    path = f'$."{key}"'
-    return func.json(func.json_extract(column, path, "$.none__")).op("->")("$[0]")
+    """As JSON: a true stays a true and does not become 1."""
+    return column.op("->")(f'$."{key}"')
 
 
 def _as_text(column, key: str):

@@ -1,6 +1,6 @@
 """Freezing who gets an email: chunks of INSERT … SELECT, resumable after any of them."""
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, func, insert, select
 
 from webapp.bulk_email import audience
 from webapp.bulk_email.models import BulkEmail, Stage
@@ -12,7 +12,7 @@ from webapp.forms import filtering
 from webapp.forms.models import Record
 from webapp.lib import clock
 
-CHUNK = 5000
+CHUNK = 10_000
 
 
 def prepare_some(bulk_email_id: int) -> bool:
@@ -63,6 +63,7 @@ def _freeze_chunk(bulk_email: BulkEmail, begin: int, end: int) -> None:
         "address_key": rows.c.address_key,
         "merge_values": audience.values_as_json(rows.c["values"], frozen["fields"]),
         "status": rows.c.status,
+        "decision": case((rows.c.cause.is_not(None), rows.c.status), else_=None),
         "cause": rows.c.cause,
         "reply": rows.c.reason,
         "next_try_at": now,
@@ -76,17 +77,6 @@ def _freeze_chunk(bulk_email: BulkEmail, begin: int, end: int) -> None:
     statement = select(*(value.label(name) for value, name in zip(literals, columns, strict=True)))
     db.session.execute(
         insert(Recipient).from_select(list(columns), statement.order_by(rows.c.record_id))
-    )
-    db.session.execute(
-        update(Recipient)
-        .where(
-            Recipient.bulk_email_id == bulk_email.id,
-            Recipient.record_id > begin,
-            Recipient.record_id <= end,
-            Recipient.status.in_((Status.FAILED, Status.WITHHELD)),
-        )
-        .values(decision=Recipient.status)
-        .execution_options(synchronize_session=False)
     )
 
 
