@@ -40,7 +40,7 @@ NEEDS: dict[str, object] = {
     "forms.delete_record": EDITOR, "forms.import_new": EDITOR, "forms.import_into": EDITOR,
     "forms.map_import": EDITOR, "forms.import_report": EDITOR, "forms.refused_rows": EDITOR,
     "bulk_email.index": VIEWER, "bulk_email.live_list": VIEWER, "bulk_email.show": VIEWER,
-    "bulk_email.head": VIEWER, "bulk_email.content_frame": VIEWER,
+    "bulk_email.head": VIEWER, "bulk_email.traffic": VIEWER, "bulk_email.content_frame": VIEWER,
     "bulk_email.control": EDITOR, "bulk_email.change_deadline": EDITOR, "bulk_email.new": EDITOR,
     "bulk_email.compose": EDITOR, "bulk_email.check": EDITOR, "bulk_email.preview": EDITOR,
     "bulk_email.preview_frame": EDITOR, "bulk_email.test": EDITOR, "bulk_email.send": EDITOR,

@@ -21,8 +21,7 @@ from webapp.mail.conversation import ConnectError
 
 TURN_SECONDS = 2  # then the email least recently served has its turn
 PATIENCE_SECONDS = 3.0
-MEND_THEN_RESUME = "Mend the connection, then resume; nobody is lost."
-REFUSED_US = "The mail server refuses to send for us: {}. " + MEND_THEN_RESUME
+REFUSED_US = "The mail server refuses to send for us: {}."
 
 
 def drain(setting: Setting, seconds: float) -> bool:
@@ -75,7 +74,7 @@ class _Serving:
         if turn.error is not None:
             note_no_entry(bulk_email, connection_id, turn.error)
         elif turn.refusal:
-            sending.pause(bulk_email, None, REFUSED_US.format(turn.refusal[:300]))
+            sending.pause(bulk_email, None, REFUSED_US.format(turn.refusal[:300].rstrip(".")))
         if turn.has_unknown_domains:
             self._setting.on_unknown_domains()
         sending.finish_if_done(email_id)
@@ -101,12 +100,7 @@ class _Serving:
 
 def usable_connection(bulk_email: BulkEmail) -> Connection:
     """The email's Connection, or its backup while it rests and the backup does not."""
-    connection: Connection = bulk_email.connection
-    backup = connection.backup
-    now = clock.now()
-    if not connection.is_resting(now) or backup is None or backup.removed_at is not None:
-        return connection
-    return connection if backup.is_resting(now) else backup
+    return pausing.usable(bulk_email.connection, clock.now())
 
 
 def note_no_entry(bulk_email: BulkEmail, connection_id: int, error: ConnectError) -> None:
@@ -116,7 +110,7 @@ def note_no_entry(bulk_email: BulkEmail, connection_id: int, error: ConnectError
     db.session.commit()
     has_backup = usable_connection(bulk_email).id != connection_id
     if error.is_refusal and not has_backup:
-        sending.pause(bulk_email, None, f"{error} {MEND_THEN_RESUME}"[:500])
+        sending.pause(bulk_email, None, str(error)[:500])
 
 
 def prepare_waiting() -> bool:

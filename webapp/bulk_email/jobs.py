@@ -8,7 +8,7 @@ import time
 from flask import current_app
 
 from webapp import providers, queue
-from webapp.bulk_email import draining, preparing, relay, scheduling, sending, sweeping
+from webapp.bulk_email import draining, preparing, relay, scheduling, sending, sweeping, thinning
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
 from webapp.delivery import adopting
@@ -49,6 +49,7 @@ def withhold_rest(bulk_email_id: int) -> None:
 def tick() -> None:
     """Mend what died, start what is due, and wake for everything that waits."""
     sweeping.sweep()
+    thinning.thin_some()
     if not adopting.is_trusted(host()):
         return
     sweeping.expire()

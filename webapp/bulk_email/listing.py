@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from webapp.accounts.models import Workspace
-from webapp.bulk_email import scheduling
+from webapp.bulk_email import measuring, scheduling, watching
+from webapp.bulk_email.measuring import Speed
 from webapp.bulk_email.models import BulkEmail, Stage
-from webapp.delivery import adopting, tallying
+from webapp.delivery import adopting, pausing, tallying
 from webapp.delivery.models import Tally
 from webapp.delivery.tallying import Books
 from webapp.extensions import db
@@ -30,6 +31,26 @@ class Line:
     done: int
     expected: int
     is_live: bool
+    speed: Speed
+
+    @property
+    def is_sending(self) -> bool:
+        return self.bulk_email.stage == Stage.SENDING
+
+    @property
+    def pace(self) -> str:
+        """ "80 a second · about 15 s left", as far as that can be told."""
+        if not self.is_sending or self.speed.is_still:
+            return ""
+        return " · ".join(filter(None, [self.speed.words, self.speed.left(self.books.waiting)]))
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says of it."""
+        subject = self.bulk_email.subject or "(no subject)"
+        if self.is_sending:
+            return f"{percent(self.books)} % · {subject}"
+        return f"{self.state}: {subject}"
 
     @property
     def at(self) -> datetime:
@@ -48,10 +69,14 @@ def lines(workspace: Workspace, before: int | None = None) -> list[Line]:
     )
     if before:
         statement = statement.where(BulkEmail.id < before)
-    return [line(bulk_email, tally) for bulk_email, tally in db.session.execute(statement)]
+    rows = db.session.execute(statement).all()
+    speeds = measuring.speeds(BulkEmail.workspace_id == workspace.id)
+    return [
+        line(bulk_email, tally, speeds.get(bulk_email.id, Speed())) for bulk_email, tally in rows
+    ]
 
 
-def line(bulk_email: BulkEmail, tally: Tally | None) -> Line:
+def line(bulk_email: BulkEmail, tally: Tally | None, speed: Speed) -> Line:
     """The words for one email."""
     books = tallying.books(tally)
     state, tone = state_of(bulk_email, books)
@@ -66,6 +91,7 @@ def line(bulk_email: BulkEmail, tally: Tally | None) -> Line:
         done=books.selected if preparing else total - still,
         expected=total,
         is_live=bulk_email.stage != Stage.DRAFT and not is_settled(bulk_email, tally),
+        speed=speed,
     )
 
 
@@ -125,7 +151,7 @@ def is_settled(bulk_email: BulkEmail, tally: Tally | None) -> bool:
 
 
 def version(workspace: Workspace) -> str:
-    """Changes with everything the list shows; two sums, no look at the copies."""
+    """Changes with everything the list shows; a few sums, no look at the copies."""
     row = db.session.execute(
         select(
             func.count(BulkEmail.id),
@@ -136,12 +162,17 @@ def version(workspace: Workspace) -> str:
         .where(BulkEmail.workspace_id == workspace.id)
     ).one()
     asked = len(adopting.questions()), len(scheduling.missed(workspace))
-    return f"{row[0]}-{row[1].timestamp() if row[1] else 0}-{row[2]}-{asked[0]}-{asked[1]}"
+    speeds = measuring.mark(measuring.speeds(BulkEmail.workspace_id == workspace.id).items())
+    changed = row[1].timestamp() if row[1] else 0
+    return f"{row[0]}-{changed}-{row[2]}-{asked[0]}-{asked[1]}-{speeds}"
 
 
 def version_of(bulk_email: BulkEmail, tally: Tally | None) -> str:
     """Changes with everything the page of one email shows."""
-    connection = bulk_email.connection
+    connection, now = bulk_email.connection, clock.now()
+    is_resting = connection is not None and connection.is_resting(now)
+    over = f"-over-{pausing.usable(connection, now).id}" if is_resting else ""
     pause = connection.paused_until.timestamp() if connection and connection.paused_until else 0
     late = "-late" if scheduling.is_missed(bulk_email) else ""
-    return f"{tally.version if tally else 0}-{bulk_email.stage}-{pause:.0f}{late}"
+    version = tally.version if tally else 0
+    return f"{version}-{bulk_email.stage}-{pause:.0f}{over}{late}{watching.mark(bulk_email)}"

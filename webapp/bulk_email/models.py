@@ -82,6 +82,8 @@ class BulkEmail(db.Model):
     deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)  # tries end here
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # its Pulses were summed up to minutes then, if it has not gone on since
+    pulses_thinned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     # frozen at the start: subject, body, merge fields, sender, Message-ID domain
     template: Mapped[dict | None] = mapped_column(Json)

@@ -8,8 +8,9 @@ from sqlalchemy import Select, func, select
 
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import AuditEntry, Role, Workspace
-from webapp.bulk_email import listing, scheduling, wording
+from webapp.bulk_email import listing, scheduling, watching, wording
 from webapp.bulk_email.access import enter, enter_email
+from webapp.bulk_email.measuring import Speed
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import adopting
 from webapp.delivery.models import Attempt, Recipient, Tally
@@ -55,6 +56,7 @@ def list_context(workspace: Workspace) -> dict:
         "can_edit": is_allowed(Role.EDITOR),
         "panel": "",
         "missed": scheduling.missed(workspace),
+        "list_title": next((line.title for line in shown if line.is_sending), "Bulk Email"),
     } | fence_context()
 
 
@@ -95,14 +97,35 @@ def head(slug: str, email_id: int) -> Response:
     return render("bulk_email/_head_page.html", "bulk_email/_head.html", **context)
 
 
+@bulk_email.get("/w/<slug>/emails/<int:email_id>/traffic")
+@auth_required("session")
+def traffic(slug: str, email_id: int) -> Response:
+    """What goes over the wire alone, for its own refreshing; 204 while nothing has changed."""
+    workspace, email = enter_email(slug, email_id)
+    context = traffic_context(email)
+    if request.args.get("version") == context["version"]:
+        return Response(status=204)
+    if not wants_part():
+        return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
+    return render("bulk_email/_traffic_live.html", workspace=workspace, **context)
+
+
+def traffic_context(email: BulkEmail) -> dict:
+    """What _traffic_live.html wants beside the workspace."""
+    version = listing.version_of(email, db.session.get(Tally, email.id))
+    return {"email": email, "traffic": watching.traffic(email), "version": version}
+
+
 def email_context(workspace: Workspace, email: BulkEmail) -> dict:
     tally = db.session.get(Tally, email.id)
-    line = listing.line(email, tally)
+    progress = watching.progress(email, tally)
+    line = listing.line(email, tally, progress.speed if progress else Speed())
     return {
         "workspace": workspace,
         "email": email,
         "line": line,
         "books": line.books,
+        "progress": progress,
         "version": listing.version_of(email, tally),
         "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
@@ -144,7 +167,9 @@ def own_panels(workspace: Workspace) -> dict[str, slots.Panel]:
 
 
 def _untracked(email: BulkEmail) -> str:
-    return render_template("bulk_email/_untracked.html", email=email, workspace=email.workspace)
+    return render_template(
+        "bulk_email/_untracked.html", workspace=email.workspace, **traffic_context(email)
+    )
 
 
 def _content(email: BulkEmail) -> str:

@@ -46,12 +46,11 @@ def goes_out(bulk_email: BulkEmail, zone: str | None) -> str:
 
 
 def pause(bulk_email: BulkEmail, entry: AuditEntry | None) -> str:
-    """Why a paused email stands still and what to do, in one sentence or two."""
+    """Why a paused email stands still, in one sentence or two."""
     if bulk_email.stage != Stage.PAUSED:
         return ""
-    if reason := bulk_email.pause_reason.rstrip():
-        says_how = "resume" in reason.lower()
-        return reason if says_how else f"{reason} Nothing is lost: mend it, then press Resume."
+    if reason := bulk_email.pause_reason.strip():
+        return reason
     who = (entry.user_name if entry else "") or "the program"
     return f"Paused by {who}. Nobody else gets it until somebody presses Resume."
 

@@ -1,6 +1,6 @@
 """A Connection that cannot be used rests, longer each time; no copy is tried meanwhile."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
@@ -18,6 +18,14 @@ def rest(connection_id: int, why: str) -> None:
     connection.connect_failures += 1
     connection.paused_until = clock.now() + timedelta(seconds=seconds)
     connection.pause_reason = why[:500]
+
+
+def usable(connection: Connection, now: datetime) -> Connection:
+    """It, or its backup while it rests and the backup does not."""
+    backup = connection.backup
+    if not connection.is_resting(now) or backup is None or backup.removed_at is not None:
+        return connection
+    return connection if backup.is_resting(now) else backup
 
 
 def note_success(connection_id: int) -> None:

@@ -7,8 +7,9 @@ from sqlalchemy import or_, select
 
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import listing
+from webapp.bulk_email import listing, watching
 from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.bulk_email.routes import traffic_context
 from webapp.delivery import tallying
 from webapp.delivery.models import Connection, Recipient, Tally
 from webapp.delivery.models_return import ReturnWay
@@ -56,7 +57,7 @@ def banner(workspace: Workspace) -> str:
 def overview(bulk_email: BulkEmail) -> str:
     """The balance, and failures grouped by cause with what to do."""
     if not bulk_email.tracked:
-        return _not_tracked(bulk_email)
+        return _not_tracked(bulk_email, **traffic_context(bulk_email))
     return render_template("email_tracker/_overview.html", **overview_context(bulk_email))
 
 
@@ -68,6 +69,7 @@ def overview_context(bulk_email: BulkEmail) -> dict:
         "books": tallying.books(tally),
         "part_words": PART_WORDS,
         "groups": _groups(bulk_email),
+        "traffic": watching.traffic(bulk_email),
         "version": listing.version_of(bulk_email, tally),
         "is_live": bulk_email.tracked and not listing.is_settled(bulk_email, tally),
     }
@@ -161,5 +163,8 @@ def emails_of(record: Record) -> str:
     )
 
 
-def _not_tracked(bulk_email: BulkEmail) -> str:
-    return render_template("email_tracker/_not_tracked.html", email=bulk_email)
+def _not_tracked(bulk_email: BulkEmail, **traffic) -> str:
+    return render_template(
+        "email_tracker/_not_tracked.html",
+        **{"email": bulk_email, "workspace": bulk_email.workspace} | traffic,
+    )
