@@ -22,7 +22,7 @@ bench: .venv/.dev $(VENDOR)  ## how fast it is, beside others (BENCH=sending …
 	@$(VENV)/python -m tests.bench $(BENCH) $(ARGS)
 
 chaos: .venv/.dev $(VENDOR)  ## kill everything in mid-send, on SQLite and PostgreSQL (SHORT=1 as in CI)
-	@SHORT=$(SHORT) $(VENV)/pytest -n 2 --dist loadgroup -q -m chaos -p no:cacheprovider tests/chaos $(ARGS)
+	@SHORT=$(SHORT) $(VENV)/pytest -n 2 -q -m chaos -p no:cacheprovider tests/chaos $(ARGS)
 
 lint: .venv/.dev  ## check the style
 	$(VENV)/ruff format --check .

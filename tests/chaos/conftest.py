@@ -29,12 +29,6 @@ def of(short: int, long: int) -> int:
 only_long = pytest.mark.skipif(SHORT, reason="not in the short run")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "database_url" in getattr(item, "fixturenames", ()) and "chaos" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group(_database_of(item)))
-
-
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Where the results come together, also with several processes."""
     if "tests/chaos" not in report.nodeid or report.when != "call":
@@ -104,10 +98,6 @@ class Telling(list):
     def append(self, finding: Finding) -> None:
         super().append(finding)
         self.node.user_properties.append((FOUND, finding.line()))
-
-
-def _database_of(item: pytest.Item) -> str:
-    return item.callspec.params.get("database_url", "sqlite")
 
 
 def _new_database(server: str) -> str:
