@@ -50,6 +50,23 @@ def test_a_resting_destination_costs_its_copies_no_try(cast) -> None:
     assert waiting["queued"] + waiting["retrying"] == 50
 
 
+def test_complaints_among_acceptances_open_no_breaker(cast) -> None:
+    def script(step: str, address: str):
+        return b"421 4.3.2 busy" if step == "rcpt" and address[1:3] in ("20", "60", "99") else None
+
+    people = [(f"P{n}", f"p{n}@x.test") for n in range(120)]
+    with SmtpServer(script) as server:
+        connection = makers.make_connection(cast.workspace, server.port, max_connections=1)
+        bulk_email = makers.make_email(makers.make_form(cast.workspace, people), connection)
+        makers.start(bulk_email)
+        makers.draining.drain(makers.make_setting(group=8), 10)
+
+    busy = db.session.scalar(select(Destination))
+    assert busy.rate is not None
+    assert busy.paused_until is None
+    assert Counter(makers.statuses(bulk_email).values())["sent"] > 110
+
+
 def test_what_went_where_is_counted(cast) -> None:
     with SmtpServer(slow_says(b"550 5.1.1 unknown user")) as server:
         form = makers.make_form(cast.workspace, PEOPLE)

@@ -28,9 +28,10 @@ MOST_DOMAINS = 50_000
 
 @dataclass
 class Notes:
-    """What outcomes have said since the last look."""
+    """What outcomes have said since the last look. `heard` of limited destinations, in its order:
+    the complaint, or None where one was accepted; what is accepted twice is heard once."""
 
-    complaints: list[tuple[str, str]] = field(default_factory=list)
+    heard: list[tuple[str, str | None]] = field(default_factory=list)
     accepted: set[str] = field(default_factory=set)
     pulses: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -100,11 +101,15 @@ class Traffic:
         """Complaints and counts."""
         now = clock.now()
         limited = slowing.paces(self._connection_id)
-        for name, reply in notes.complaints:
+        for name, reply in notes.heard:
+            if reply is None:
+                slowing.accept(self._connection_id, [name], now)
+                continue
             limited[name] = slowing.complain(
                 self._connection_id, name, now, reply, self._rate_of(name)
             )
-        if accepted := notes.accepted & limited.keys():
+        heard = {name for name, _ in notes.heard}
+        if accepted := (notes.accepted & limited.keys()) - heard:
             slowing.accept(self._connection_id, accepted, now)
         self._store_pulses(now, notes.pulses)
         self._limited = limited
@@ -118,7 +123,7 @@ class Traffic:
         if not self._notes.pulses:
             return None
         is_due = is_last or time.monotonic() - self._cut_at > FLUSH_SECONDS
-        if not is_due and not self._notes.complaints:
+        if not is_due and not self._notes.heard:
             return None
         notes, self._notes = self._notes, Notes()
         self._cut_at = time.monotonic()
@@ -126,20 +131,30 @@ class Traffic:
 
     def note(self, said: Outcome, destination: str, reply: Reply | None) -> None:
         if said.status is Status.SENT:
-            self._notes.accepted.add(destination)
+            self._note_acceptance(destination)
             self._sent_lately[destination] += 1
             self._notes.pulses[destination]["accepted"] += 1
             return
         is_deferred = said.status in (Status.RETRYING, Status.BOUNCED_SOFT)
         self._notes.pulses[destination]["deferred" if is_deferred else "refused"] += 1
         if reply is not None and pacing.is_complaint(reply, said.cause):
-            self._notes.complaints.append((destination, said.reply))
+            self._notes.heard.append((destination, said.reply))
+            self._notes.accepted.discard(destination)
             seen = self._limited.get(destination, pacing.Pace())
             self._limited[destination] = pacing.after_complaint(
                 seen, clock.now(), said.reply[:500], max(self._rate_of(destination), 0.2)
             )
 
     # ----
+
+    def _note_acceptance(self, destination: str) -> None:
+        if destination in self._notes.accepted:
+            return
+        self._notes.accepted.add(destination)
+        if pace := self._limited.get(destination):
+            if pace.complaints:  # the breaker counts what stands alone
+                self._notes.heard.append((destination, None))
+            self._limited[destination] = pacing.after_acceptance(pace, clock.now())
 
     def _rate_of(self, destination: str) -> float:
         seconds = max(time.monotonic() - self._cut_at, 0.5)
