@@ -114,7 +114,8 @@ def _points(letter: Letter) -> int:
     sender, subject = letter.first("from").lower(), letter.first("subject").lower()[:300]
     text = " ".join(letter.text[:8000].lower().split())
     failed = bool(letter.headers.get("x-failed-recipients"))
-    has_words = bool(notice_words.FAILURES.search(text)) or failed
+    says_so = notice_words.FAILURES.search(text) or notice_words.DELAYS.search(text)
+    has_words = bool(says_so) or failed
     has_codes = bool(codes.reply_codes(text) or codes.enhanced_codes(text))
     daemon, has_subject = _is_daemon(sender), bool(notice_words.SUBJECTS.search(subject))
     if not (has_words or has_codes or (daemon and has_subject)):
@@ -124,6 +125,7 @@ def _points(letter: Letter) -> int:
     points += letter.first("return-path").strip() == "<>"
     points += has_words and reading_prose.names_somebody(letter)
     against = 0 if daemon == 3 else _is_personal(letter, subject)
+    against += 2 * (not daemon and subject.startswith(("[", "(")))  # a list's, a ticket's
     return points - against
 
 

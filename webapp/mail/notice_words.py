@@ -17,7 +17,7 @@ DAEMONS = _any(
     r"mail[ ._-](server|service|gateway|router|transport|subsystem)|e-?mail[ ._-]server",
     r"^(bounces?|return(ed)?|error|undeliver\w+)[ ._-]?(mail)?@|smtp[ ._-](gateway|server|service)",
     r"microsoft exchange|symantec_antivirus|internet mail|mmdf|^(smtp|mail|mta|mail-?error)@",
-    r"メール配送|postmaster@|listserv",
+    r"^post[ ._-]?office|メール配送|postmaster@|listserv",
 )
 # what they write about
 SUBJECTS = _any(
@@ -28,8 +28,10 @@ SUBJECTS = _any(
     r"( \w+)? (fail|error|problem|delay|status|returned|not sent|bounced)",
     r"return(ed|ing)( to)? (mail|message|e-?mail|sender|post)|(mail|message) (is )?return",
     r"(delayed|deferred) (mail|message)|(mail|message|delivery)( \w+){0,3} (delay|defer)",
-    r"^(failure|error|delivery|warning|ndn|dsn|bounce)\b|user unknown|unknown (user|address)",
-    r"failed (to deliver|mail|deliver|transaction|message)|no such user|mailbox|did ?n.t reach"
+    r"^(failure|error|delayed|delivery|warning|ndn|dsn|bounce)\b|user unknown|unknown (user"
+    r"|address)",
+    r"failed (to deliver|mail|deliver|transaction|message)|no such user|mailbox (is )?(full|not"
+    r"|un)|did ?n.t reach"
     r"|not accepted",
     r"unzustellbar|nicht zugestellt|zustell|fehler|échec|non (remis|distribu)|avis de non",
     r"no se (pudo|puede|ha)|error de entrega|fallo|devuelto|n[aã]o (entreg|p[oô]de)|falha|devolv",
@@ -79,7 +81,7 @@ DIVIDERS = _any(
     r".{0,12}(message|mail|e-?mail|header|text|メール|メッセージ)",
     r"^\W{0,10}(the |your |a copy of the )?(original|returned|unsent|undelivered) (message|mail"
     r"|e-?mail)"
-    r"\b.{0,40}(follow|below|attached|header|:|-)",
+    r"\b.{0,40}(follow|below|attached|header|[:-]\s*$)",
     r"^\W{0,10}((included )?(is|below is) a copy|message (headers?|text) follow)|below this line",
     r"(first part|headers?|copy) of (the|your) (original )?(message|mail)\b.{0,40}$",
     r"^\W{0,10}[-=_*~|]{2,}.{0,20}(mensaje|nachricht|message|mensagem) (origin|adjunt|d'origine)",

@@ -1,12 +1,14 @@
 """flufl.bounce, for what our own rules do not find an address in."""
 
 import email
+import logging
 
 from flufl.bounce import all_failures
 
 from webapp.mail.findings import MAX_RECIPIENTS
 
 MAX_BYTES = 30_000
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it tells of every stumble
 
 
 def addresses(raw: bytes) -> tuple[list[str], list[str]]:

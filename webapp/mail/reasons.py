@@ -13,8 +13,10 @@ NOBODY_THERE = (Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING)
 _VAGUE = {"0.0", "1.0", "3.0", "4.0", "5.0", "5.1", "5.2", "5.4", "7.0", "7.1"}
 # beside these a missing mailbox may as well be one that takes no mail from us
 _DOUBTFUL = re.compile(r"0\.0|2\.\d+|3\.\d+|4\.\d+|6\.\d+|7\.\d+")
+# ASCII only: Chinese and Japanese put words beside an address without a space
 _NOISE = re.compile(
-    r"\bhttps?:\S+|<?[^\s<>]*@[^\s<>]*>?|\[[\d.:a-f]{4,45}\]|\b[\w-]+(?:\.[\w-]+)+\b|[=_*\"`|<>]"
+    r"(?a)\bhttps?:[!-~]+|[^\s<>\x80-\U0010ffff,;:()\[\]]{1,80}@[\w.\[\]:-]{1,255}"
+    r"|\[[\d.:a-f]{4,45}\]|\b[\w-]+(?:\.[\w-]+)+\b|[=_*\"`|<>]"
 )
 _PATTERNS = {
     name: [(cause, re.compile("|".join(f"(?:{saying})" for saying in sayings)))
