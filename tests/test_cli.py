@@ -124,3 +124,12 @@ def test_a_database_that_was_moved_is_adopted_once(call: Callable, tmp_path: Pat
     assert "looks like a restored backup" in call("doctor").stdout + call("adopt").stdout
     assert "No host is in doubt" in call("adopt").stdout
     assert rows(tmp_path, "SELECT action FROM audit_entries")[-1] == ("database.adopted",)
+
+
+def test_a_receiver_without_a_port_is_refused_with_a_sentence(call: Callable):
+    call("init", *OWNER, "--password", "long enough, surely")
+    done = call("receiver")
+    assert (done.returncode, done.stderr.strip()) == (
+        2,
+        "email-tracker: BOUNCE_PORT is not set: give the receiver a port.",
+    )

@@ -21,6 +21,7 @@ from webapp.running import (
     diagnosing,
     logs,
     migrating,
+    receiving,
     seeding,
     serving,
     starting,
@@ -55,6 +56,7 @@ def commands() -> None:
     For real:   email-tracker init        once: the tables and the owner
                 email-tracker up          on one host; or, on several:
                 email-tracker web         the web server alone
+                email-tracker receiver    takes mail that comes back
                 email-tracker worker      as many as you like, on any host
 
     Settings are environment variables, listed in README.md. DATA_DIR (./var) keeps everything that
@@ -206,6 +208,21 @@ def web() -> None:
     working.look_at_database(app)  # test mails leave from here
     click.echo(f"Listening on {config.base_url}")
     serving.serve(app, listening)
+
+
+@commands.command()
+def receiver() -> None:
+    """Run the bounce receiver alone, on BOUNCE_HOST and BOUNCE_PORT.
+
+    A mail server hands in there, by SMTP or LMTP, what comes back to the bounce addresses.
+    """
+    config = settings.read()
+    if not config.bounce_port:
+        raise SettingError("BOUNCE_PORT is not set: give the receiver a port.")
+    listening = serving.bind(config.bounce_host, config.bounce_port, "BOUNCE_PORT")
+    app = _current_app()
+    click.echo(f"Mail that comes back is taken on {config.bounce_host}:{config.bounce_port}")
+    receiving.serve(app, listening, is_lmtp=config.bounce_lmtp)
 
 
 def run_worker() -> None:
