@@ -77,7 +77,14 @@ function showConnection(lost) {
   document.getElementById("offline").hidden = !lost;
 }
 
+// the tab's title goes with what is shown: how far sending is, or what became of it
+function retitle() {
+  const part = document.querySelector("#email-head[data-title]") ?? document.querySelector("#email-list[data-title]");
+  if (part) document.title = `${part.dataset.title} – Email Tracker`;
+}
+
 document.addEventListener("htmx:after:swap", (event) => {
+  retitle();
   const source = event.detail.ctx?.sourceElement;
   openDialogs(source?.isConnected && source.closest("[hx-target='#dialog']"));
   stampUpdates(document);

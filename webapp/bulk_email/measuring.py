@@ -23,7 +23,7 @@ LEAST_SECONDS, LEAST_COPIES, LONG_ENOUGH_SECONDS = 4.0, 10, 30.0
 @dataclass(frozen=True)
 class Speed:
     """Copies a second that were taken or refused for good; None: too few to tell. `is_still`:
-    nothing at all has happened of late."""
+    nothing at all has happened of late, and the rate is not shown."""
 
     rate: float | None = None
     is_still: bool = True
@@ -63,24 +63,27 @@ def speed_of(bulk_email: BulkEmail) -> Speed:
 
 
 def rates(bulk_email_id: int) -> dict[str, float]:
-    """Mails a second by destination, whatever became of them, over the last minute."""
+    """Mails a second by destination, whatever became of them, over the last minute; of those to
+    which anything went of late."""
     now = clock.now()
     rows = db.session.execute(
         select(
             Pulse.destination,
             func.sum(Pulse.accepted + Pulse.deferred + Pulse.refused).label("mails"),
             func.min(Pulse.at).label("first"),
+            func.max(Pulse.at).label("last"),
         )
         .where(Pulse.bulk_email_id == bulk_email_id, Pulse.at > now - WINDOW)
         .group_by(Pulse.destination)
     ).all()
     seconds = max(((now - row.first).total_seconds() for row in rows), default=1.0)
-    return {row.destination: row.mails / max(seconds, 1.0) for row in rows if row.mails}
+    flowing = [row for row in rows if row.mails and now - row.last <= STILL_AFTER]
+    return {row.destination: row.mails / max(seconds, 1.0) for row in flowing}
 
 
 def mark(found: Iterable[tuple[int, Speed]]) -> str:
     """Another text, fit for an address, whenever what is shown of these speeds is another."""
-    shown = [(email_id, speed.words, speed.is_still) for email_id, speed in found]
+    shown = [(email_id, "" if speed.is_still else speed.words) for email_id, speed in found]
     return f"{zlib.crc32(repr(sorted(shown)).encode()):x}"
 
 

@@ -2,7 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, cast, extract, func, select, text
 
@@ -17,11 +17,13 @@ from webapp.lib import addresses, clock
 from webapp.mail.pacing import Pace
 
 MOST_LIMITED = 20  # destinations shown only because they are limited
+SOON = timedelta(seconds=5)  # a copy that is due by then does not wait
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing is due before `until`: copies wait for `destination`, or for their next try ("")."""
+    """Nothing is due before `until`: copies wait for `destination` to take mail again, or for their
+    next try ("")."""
 
     until: datetime
     destination: str
@@ -73,13 +75,15 @@ def progress(bulk_email: BulkEmail, tally: Tally | None) -> Progress | None:
     waiting = tally.queued + tally.retrying
     left_today = _left_today(over, now)
     is_capped = left_today is not None and left_today < waiting
+    wait = None if is_resting else _wait(bulk_email, now)
+    is_halted = is_capped or is_resting or wait is not None
     return Progress(
         gone=tally.selected - waiting,
         total=tally.selected,
         retrying=tally.retrying,
         speed=speed,
-        left="" if is_capped or is_resting or speed.is_still else speed.left(tally.queued),
-        wait=_wait(bulk_email, now) if waiting and speed.is_still and not is_resting else None,
+        left="" if is_halted or speed.is_still else speed.left(tally.queued),
+        wait=wait,
         over=over,
         is_resting=is_resting,
         left_today=left_today if is_capped else None,
@@ -101,7 +105,8 @@ def traffic(bulk_email: BulkEmail) -> Traffic:
 
 
 def mark(bulk_email: BulkEmail) -> str:
-    """Another text whenever the traffic of an email being sent looks different; a few rows."""
+    """Another text whenever the traffic of an email being sent looks different; a few rows, none
+    of the copies: what these wait for changes with their speed, their counts or the limits."""
     if bulk_email.stage != Stage.SENDING:
         return ""
     now = clock.now()
@@ -178,12 +183,11 @@ def _wait(bulk_email: BulkEmail, now: datetime) -> Wait | None:
         .order_by(Recipient.next_try_at, Recipient.id)
         .limit(1)
     ).first()
-    if row is None or row.next_try_at is None or row.next_try_at <= now:
+    if row is None or row.next_try_at is None or row.next_try_at <= now + SOON:
         return None
-    if row.status is Status.RETRYING:
-        return Wait(row.next_try_at, "")
     domain = addresses.domain_of(row.address_key or "")
     name = grouping.destinations_of([domain])[0][domain]
     pace = _paces(bulk_email).get(name)
-    is_paused = pace is not None and pace.is_paused(now)
-    return Wait(pace.paused_until if is_paused else row.next_try_at, name)
+    if pace is not None and pace.paused_until is not None and pace.is_paused(now):
+        return Wait(max(pace.paused_until, row.next_try_at), name)
+    return Wait(row.next_try_at, "" if row.status is Status.RETRYING else name)
