@@ -122,7 +122,8 @@ class Watching:
 
     def look(self) -> Counter:
         page = self._newcomer.get(f"{self._email}/live/overview?version=0", part=True)
-        found = re.search(r"([\d,]+) selected =((?: \+? ?[\d,]+ [a-z ]+?)+) (?:What|On)", page.words)
+        books = r"([\d,]+) selected =((?: \+? ?[\d,]+ [a-z ]+?)+) (?:What|On)"
+        found = re.search(books, page.words)
         assert found, page.words[:500]
         parts = re.findall(r"([\d,]+) ([a-z ]+?)(?= \+|$)", found[2])
         self.parts = Counter({words: _number(number) for number, words in parts})

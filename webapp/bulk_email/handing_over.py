@@ -90,11 +90,12 @@ class Handover:
         end = time.monotonic() + seconds
         self._hand.most = self._setting.group * self._lines.width
         any_taken = False
-        error = await self._lines.open()
+        error = None
         for talk in self._lines.open_ones:
             self._begin(talk)
         while True:
-            error = error or (None if self._lines.open_ones else await self._lines.open())
+            self._wake.clear()  # before looking: what is noted during the exchange counts
+            error = error or await self._open_all()
             is_over = error or self._refusal or time.monotonic() > end or stopping.is_asked()
             if is_over:
                 self._hand.put_back()
@@ -110,6 +111,15 @@ class Handover:
         await self._lines.settle()
         return Turn(any_taken, error, self._refusal, self._traffic.has_unknown_domains)
 
+    async def _open_all(self) -> ConnectError | None:
+        """Where no conversation is open any more (or yet), all of them anew."""
+        if self._lines.open_ones:
+            return None
+        error = await self._lines.open()
+        for talk in self._lines.open_ones:
+            self._begin(talk)
+        return error
+
     def _begin(self, talk: Conversation) -> None:
         talk.begin(self._next, self._note, self._wake.set)
         talk.feed()
@@ -122,7 +132,6 @@ class Handover:
 
     async def _wait(self) -> None:
         """Until half of the hand is used up, all is answered, or half a second has passed."""
-        self._wake.clear()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._wake.wait()
