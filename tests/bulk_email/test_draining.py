@@ -9,8 +9,9 @@ from tests import makers
 from tests.smtp_server import SmtpServer
 from webapp.bulk_email import sending, sweeping
 from webapp.bulk_email.models import Stage
-from webapp.delivery import recomputing, suppressing
+from webapp.delivery import recomputing, suppressing, tokens
 from webapp.delivery.models import Attempt, Recipient, Suppression
+from webapp.delivery.models_return import ReturnWay
 from webapp.extensions import db
 from webapp.lib import clock
 from webapp.mail.causes import Cause
@@ -139,6 +140,21 @@ def test_a_backup_takes_over_while_the_first_cannot_be_reached(cast) -> None:
 
     assert set(makers.statuses(bulk_email).values()) == {"sent"}
     assert set(db.session.scalars(select(Recipient.connection_id))) == {backup.id}
+
+
+def test_a_copy_has_a_return_path_of_its_own_where_the_connection_has_one(cast) -> None:
+    extensions = ("PIPELINING", "DSN")
+    with SmtpServer(extensions=extensions) as server:
+        connection = makers.make_connection(cast.workspace, server.port)
+        db.session.add(ReturnWay(connection_id=connection.id, address="back@acme.test"))
+        form = makers.make_form(cast.workspace, PEOPLE[:1])
+        makers.send(makers.make_email(form, connection))
+
+    copy = db.session.scalar(select(Recipient))
+    token = tokens.copy_token(makers.TOKEN_KEY, copy.id)
+    expected = f"MAIL FROM:<back+{token}@acme.test> RET=HDRS ENVID={token}".encode()
+    assert expected in server.commands
+    assert b"RCPT TO:<ann@x.test> NOTIFY=SUCCESS,FAILURE,DELAY" in server.commands
 
 
 def test_a_line_cut_in_mid_data_is_never_taken_for_sent(cast) -> None:

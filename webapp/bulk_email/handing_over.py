@@ -13,7 +13,7 @@ from webapp.bulk_email.in_hand import Hand, Held
 from webapp.bulk_email.lines import Lines
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.traffic import Traffic
-from webapp.delivery import pausing, suppressing, tokens
+from webapp.delivery import pausing, returning, suppressing, tokens
 from webapp.delivery.attempting import Outcome
 from webapp.delivery.models import Connection
 from webapp.delivery.statuses import Status
@@ -67,6 +67,7 @@ class Handover:
         self._workspace_id = bulk_email.workspace_id
         self._deadline: datetime | None = None
         self._template = freezing.compiled(bulk_email.template, provider.tracking_headers)
+        self._bounce_address = returning.bounce_address(lines.connection_id)
         self._traffic = Traffic(bulk_email.id, lines.connection_id)
         self._hand = Hand(
             bulk_email_id=bulk_email.id,
@@ -177,14 +178,16 @@ class Handover:
     def _message(self, held: Held) -> Message:
         row, key = held.row, self._setting.token_key
         unsubscribe = tokens.unsubscribe_token(key, row.id)
+        token, back = tokens.copy_token(key, row.id), self._bounce_address
         return self._template.fill(
             Copy(
-                token=tokens.copy_token(key, row.id),
+                token=token,
                 address=addresses.on_the_wire(row.address, row.address_key),
                 name=row.name,
                 values=merging.merge_values(row.merge_values),
                 date=held.date,
                 unsubscribe_url=f"{self._setting.base_url}/u/{unsubscribe}",
+                return_path=tokens.return_path(token, back) if back else "",
             )
         )
 

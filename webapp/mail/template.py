@@ -37,7 +37,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Copy:
     """One person's values. `date` is that of the first try, kept for all later ones; `address` is
-    as it goes on the wire, its domain an A-label."""
+    as it goes on the wire, its domain an A-label. With a `return_path` of its own (VERP) a copy
+    also asks DSN servers for notices, under its token."""
 
     token: str
     address: str
@@ -45,6 +46,7 @@ class Copy:
     values: Mapping[str, object]
     date: datetime
     unsubscribe_url: str
+    return_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Template:
         block = self._header % {name: made(filling) for name, made in self._header_fillers}
         headers.assert_intended(block, self._header_count)
         body = self._body % {name: made(filling) for name, made in self._body_fillers}
+        if copy.return_path:
+            return Message(copy.return_path, copy.address, block + body, copy.token)
         return Message(self._from_address, copy.address, block + body)
 
 
