@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, text
 from tests.cast import BrowserLike, Cast, make_cast
 from webapp import create_app, settings
 from webapp.delivery import adopting
-from webapp.extensions import db
+from webapp.extensions import db, limiter
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +94,7 @@ def _session_app(database_url: str, redis_url: str, tmp_path_factory) -> Flask:
         )
     )
     app.test_client_class = BrowserLike
-    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     with app.app_context():
         db.create_all()
     yield app
@@ -104,8 +104,10 @@ def _session_app(database_url: str, redis_url: str, tmp_path_factory) -> Flask:
 
 
 @pytest.fixture
-def app(_session_app: Flask) -> Flask:
-    """The app with empty tables and an empty Redis, inside an app context."""
+def app(_session_app: Flask, request: pytest.FixtureRequest) -> Flask:
+    """The app with empty tables and an empty Redis, inside an app context. Nobody is throttled but
+    in tests that are marked so: one limiter serves every app of the process."""
+    limiter.enabled = request.node.get_closest_marker("throttled") is not None
     with _session_app.app_context():
         _session_app.extensions["redis"].flushdb()
         (_session_app.config["SETTINGS"].data_dir / adopting.NOTE).unlink(missing_ok=True)

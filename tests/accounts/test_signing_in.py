@@ -142,12 +142,14 @@ def test_asking_for_a_reset_says_the_same_to_everybody(app, cast) -> None:
     assert db.session.query(Letter.address).all() == [("alice@example.org",)]
 
 
+@pytest.mark.throttled
 def test_guessing_is_throttled_by_place(app, cast) -> None:
     statuses = [sign_in_page(app, f"{n}@example.org", "x").status_code for n in range(11)]
     assert statuses == [200] * 10 + [429]
     assert sign_in_page(app, "alice@example.org", PASSWORD).status_code == 429
 
 
+@pytest.mark.throttled
 def test_guessing_at_one_account_from_everywhere_is_throttled(app, cast) -> None:
     client, last = app.test_client(), 0
     for number in range(101):
@@ -157,6 +159,7 @@ def test_guessing_at_one_account_from_everywhere_is_throttled(app, cast) -> None
     assert last == 429
 
 
+@pytest.mark.throttled
 def test_signing_in_works_while_redis_is_away(app, cast, monkeypatch) -> None:
     from webapp.extensions import limiter
 

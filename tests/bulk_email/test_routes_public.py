@@ -129,8 +129,8 @@ def test_the_link_of_a_test_mail_says_that_it_is_one(client) -> None:
         assert "This was a test mail" in answer.text
 
 
+@pytest.mark.throttled
 def test_a_mail_program_that_posts_for_many_is_not_throttled(app, client, path) -> None:
-    app.config["RATELIMIT_ENABLED"] = True
     codes = {client.post(f"/u/{number}-x").status_code for number in range(100)}
 
     assert codes == {404}
