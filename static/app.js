@@ -89,10 +89,15 @@ document.addEventListener("htmx:after:swap", (event) => {
   openDialogs(source?.isConnected && source.closest("[hx-target='#dialog']"));
   stampUpdates(document);
 });
+// which live parts could not be renewed: one that can be does not speak for the others
+const failing = new Set();
+
 document.addEventListener("htmx:after:request", (event) => {
-  showConnection(false);
-  // 204: nothing has changed, so what is shown is as of now
   const asked = event.detail.ctx;
+  if (asked.response && asked.response.status < 500) failing.delete(asked.sourceElement.id);
+  for (const id of failing) if (!document.getElementById(id)) failing.delete(id);
+  showConnection(failing.size > 0);
+  // 204: nothing has changed, so what is shown is as of now
   if (asked.response?.status !== 204) return;
   for (const stamp of asked.sourceElement.querySelectorAll("[data-updated]")) {
     stamp.dataset.updated = Date.now();
@@ -103,10 +108,14 @@ document.addEventListener("htmx:before:response", (event) => {
   const { sourceElement, response } = event.detail.ctx;
   if (response.status < 500 || !sourceElement.matches("[hx-trigger^=every]")) return;
   event.preventDefault();
+  failing.add(sourceElement.id);
   showConnection(true);
 });
 document.addEventListener("htmx:error", (event) => {
-  if (event.detail.ctx && !event.detail.ctx.response) showConnection(true);
+  if (!event.detail.ctx || event.detail.ctx.response) return;
+  const source = event.detail.ctx.sourceElement;
+  if (source.matches("[hx-trigger^=every]")) failing.add(source.id);
+  showConnection(true);
 });
 openDialogs();
 stampUpdates(document);
