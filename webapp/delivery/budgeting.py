@@ -16,10 +16,7 @@ HORIZON_SECONDS = 0.5  # so far ahead a rate is spent, so that it comes out even
 def allowance(connection_id: int, wanted: int) -> int:
     """How many of `wanted` copies may be taken now. Locks the row where it has a limit; say what
     came of it with `spend` in the same transaction. Not committed."""
-    limits = db.session.execute(
-        select(Connection.rate, Connection.daily_cap).where(Connection.id == connection_id)
-    ).one()
-    if limits.rate is None and limits.daily_cap is None:
+    if not _has_limits(connection_id):
         return wanted
     connection = _lock(connection_id)
     now = db.session.scalar(select(database_now()))
@@ -37,10 +34,7 @@ def allowance(connection_id: int, wanted: int) -> int:
 
 def spend(connection_id: int, copies: int) -> None:
     """That many were taken. Not committed."""
-    limits = db.session.execute(
-        select(Connection.rate, Connection.daily_cap).where(Connection.id == connection_id)
-    ).one()
-    if not copies or (limits.rate is None and limits.daily_cap is None):
+    if not copies or not _has_limits(connection_id):
         return
     connection = _lock(connection_id)
     now = db.session.scalar(select(database_now()))
@@ -88,6 +82,14 @@ def leave_seats(connection_id: int, owner: str) -> None:
     """Others may talk now. Commits."""
     db.session.execute(delete(Seat).where(Seat.connection_id == connection_id, Seat.owner == owner))
     db.session.commit()
+
+
+def _has_limits(connection_id: int) -> bool:
+    """Most have none, and then the row need not be locked."""
+    limits = db.session.execute(
+        select(Connection.rate, Connection.daily_cap).where(Connection.id == connection_id)
+    ).one()
+    return limits.rate is not None or limits.daily_cap is not None
 
 
 def _lock(connection_id: int) -> Connection:
