@@ -21,13 +21,18 @@ def people(up: Up) -> int:
         return connection.execute("SELECT count(*) FROM records").fetchone()[0]
 
 
+def all_parts(up: Up) -> list[int]:
+    """Redis, web, sandbox, workers, three lanes, clock; nothing while one is still to come."""
+    parts = descendants(up.process.pid)
+    return parts if len(parts) >= 7 else []
+
+
 def test_after_kill_9_nothing_is_left_and_the_next_start_has_all_data(up: Up):
     up.start("--demo")
     client = redis.Redis(unix_socket_path=str(up.data / "redis.sock"))
     client.set("kept", "yes")
     client.close()
-    before, parts = people(up), descendants(up.process.pid)
-    assert len(parts) >= 7  # redis, web, sandbox, workers, three lanes, clock
+    before, parts = people(up), until(lambda: all_parts(up))
 
     up.process.kill()
     up.process.wait()
