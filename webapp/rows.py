@@ -8,8 +8,17 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from webapp.extensions import db
 
 Rows = Sequence[Sequence[Any]]
+
+
+def insert_into(model: type[db.Model]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT of the session's own database: the two write ON CONFLICT alike."""
+    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(model) if is_postgresql else sqlite.insert(model)
 
 
 def update_each(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:

@@ -1,6 +1,8 @@
 """What one worker learns of a destination binds all workers of the Connection."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 
@@ -50,3 +52,25 @@ def test_acceptance_after_a_quiet_while_raises_the_rate(connection_id: int) -> N
     db.session.commit()
 
     assert slowing.paces(connection_id)["Google"].rate == 30
+
+
+def test_workers_hear_the_same_destinations_at_once_and_none_is_turned_away(
+    app, connection_id: int
+) -> None:
+    """The first complaint of a destination makes its row, and each hears them in another order."""
+    db.session.rollback()  # on SQLite whoever has read keeps the writers out
+    names, workers = [f"d{n}.test" for n in range(8)], 4
+    together = Barrier(workers)
+
+    def work(number: int) -> None:
+        heard = [(name, "450 4.3.2 slow down") for name in names[number:] + names[:number]]
+        with app.app_context():
+            together.wait(10)
+            slowing.hear(connection_id, heard, clock.now(), dict.fromkeys(names, 40.0))
+            db.session.commit()
+            db.session.remove()
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(workers)))
+
+    assert sorted(slowing.paces(connection_id)) == names

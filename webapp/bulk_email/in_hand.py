@@ -108,9 +108,9 @@ class Hand:
             attempting.record(outcomes)
             leasing.take_back([(held.row.id, held.fence, held.due_again) for held in returned])
             self.also(outcomes)
-            if notes is not None:
-                self.traffic.store(notes)
             taken = self._take(room) if room else leasing.Taken(0, [], cursor=self._cursor)
+            if notes is not None:  # here: destinations are locked after their Connection
+                self.traffic.store(notes)
             admitted = self._admit(taken)
             flights[taken.fence] += len(admitted)
             leasing.land([fence for fence, left in flights.items() if fence and not left])

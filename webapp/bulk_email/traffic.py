@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.delivery import grouping, slowing
 from webapp.delivery.attempting import Outcome
@@ -19,6 +17,7 @@ from webapp.extensions import db
 from webapp.lib import addresses, clock
 from webapp.mail import pacing
 from webapp.mail.replies import Reply
+from webapp.rows import insert_into
 
 FLUSH_SECONDS = 2.0
 NAMED_DESTINATIONS = 12  # the others are summed up
@@ -101,16 +100,11 @@ class Traffic:
         """Complaints and counts."""
         now = clock.now()
         limited = slowing.paces(self._connection_id)
-        for name, reply in notes.heard:
-            if reply is None:
-                slowing.accept(self._connection_id, [name], now)
-                continue
-            limited[name] = slowing.complain(
-                self._connection_id, name, now, reply, self._rate_of(name)
-            )
-        heard = {name for name, _ in notes.heard}
-        if accepted := (notes.accepted & limited.keys()) - heard:
-            slowing.accept(self._connection_id, accepted, now)
+        names = {name for name, _ in notes.heard}
+        easing = sorted((notes.accepted & limited.keys()) - names)
+        if heard := [*notes.heard, *((name, None) for name in easing)]:
+            measured = {name: self._rate_of(name) for name in names}
+            limited = slowing.hear(self._connection_id, heard, now, measured)
         self._store_pulses(now, notes.pulses)
         self._limited = limited
         self._sent_lately.clear()
@@ -187,8 +181,7 @@ class Traffic:
 def _add_pulses(bulk_email_id: int, at: datetime, counts: dict[str, Counter]) -> None:
     if not counts:
         return
-    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    insert = (postgresql_insert if is_postgresql else sqlite_insert)(Pulse)
+    insert = insert_into(Pulse)
     columns = ("accepted", "deferred", "refused")
     db.session.execute(
         insert.on_conflict_do_update(

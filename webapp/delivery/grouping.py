@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.delivery.models import MailDomain
 from webapp.extensions import db
 from webapp.lib import clock
+from webapp.rows import insert_into
 
 LOOK_AGAIN = timedelta(days=7)
 LOOK_AGAIN_AFTER_FAILURE = timedelta(hours=6)
@@ -127,8 +126,7 @@ def _row(name: str, operator: str | None, again) -> dict:
 def _upsert(rows: list[dict], *, keep: bool) -> None:
     if not rows:
         return
-    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    insert = (postgresql_insert if is_postgresql else sqlite_insert)(MailDomain)
+    insert = insert_into(MailDomain)
     if keep:
         insert = insert.on_conflict_do_nothing(index_elements=["name"])
     else:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row, bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.delivery import heeding, probing, raising, suppressing, tallying, tokens
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
@@ -17,6 +15,7 @@ from webapp.extensions import db
 from webapp.lib import addresses, clock
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
+from webapp.rows import insert_into
 
 MATCH_BY_ADDRESS_WITHIN = timedelta(days=7)
 # a provider's clock may run ahead of ours by a little, never by days
@@ -203,12 +202,10 @@ def _store(matched: list[_Matched]) -> dict[_Matched, int]:
         rows.setdefault((row["recipient_id"], row["key"]), (item, row))
     new: dict[_Matched, int] = {}
     ordered = sorted(rows)
-    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    make = postgresql_insert if is_postgresql else sqlite_insert
     for start in range(0, len(ordered), 1000):
         chunk = ordered[start : start + 1000]
         stored = db.session.execute(
-            make(Event)
+            insert_into(Event)
             .on_conflict_do_nothing(index_elements=["recipient_id", "key"])
             .returning(Event.id, Event.recipient_id, Event.key),
             [rows[pair][1] for pair in chunk],

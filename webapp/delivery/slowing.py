@@ -1,6 +1,6 @@
 """Destinations that asked us to slow down, kept for all workers of a Connection."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from webapp.delivery.models import Destination
 from webapp.extensions import db
 from webapp.mail import pacing
 from webapp.mail.pacing import Pace
+from webapp.rows import insert_into
 
 BURST_SECONDS = 0.5  # a rate is spent so far ahead, so that it comes out evenly
 _FIELDS = tuple(Pace.__dataclass_fields__)
@@ -18,7 +19,7 @@ _FIELDS = tuple(Pace.__dataclass_fields__)
 def paces(connection_id: int) -> dict[str, Pace]:
     """Those that are limited or resting now, by name."""
     rows = db.session.scalars(select(Destination).where(Destination.connection_id == connection_id))
-    return {row.name: _pace(row) for row in rows if row.rate is not None or row.paused_until}
+    return {row.name: _pace(row) for row in rows if _is_limited(row)}
 
 
 def grants(connection_id: int, wanted: Mapping[str, int], now: datetime) -> dict[str, int]:
@@ -40,42 +41,65 @@ def grants(connection_id: int, wanted: Mapping[str, int], now: datetime) -> dict
     return granted
 
 
-def complain(connection_id: int, name: str, now: datetime, reply: str, measured: float) -> Pace:
+def complain(connection_id: int, name: str, now: datetime, reply: str, measured: float) -> None:
     """Somebody at `name` asked us to slow down. Not committed."""
-    return _change(
-        connection_id,
-        name,
-        lambda pace: pacing.after_complaint(pace, now, reply[:500], max(measured, 0.2)),
-    )
+    hear(connection_id, [(name, reply)], now, {name: measured})
 
 
 def accept(connection_id: int, names: Iterable[str], now: datetime) -> None:
     """Those take mail, as far as they are limited at all. Not committed."""
-    for row in _lock(connection_id, names):
-        _set(row, pacing.after_acceptance(_pace(row), now))
+    hear(connection_id, [(name, None) for name in names], now, {})
 
 
-def _lock(connection_id: int, names: Iterable[str]) -> list[Destination]:
-    return list(
-        db.session.scalars(
-            select(Destination)
-            .where(Destination.connection_id == connection_id, Destination.name.in_(sorted(names)))
-            .order_by(Destination.name)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-    )
-
-
-def _change(connection_id: int, name: str, change: Callable[[Pace], Pace]) -> Pace:
-    rows = _lock(connection_id, [name])
-    if not rows:
-        rows = [Destination(connection_id=connection_id, name=name, complaints=0, pauses=0)]
-        db.session.add(rows[0])
-    pace = change(_pace(rows[0]))
-    _set(rows[0], pace)
+def hear(
+    connection_id: int,
+    heard: Sequence[tuple[str, str | None]],
+    now: datetime,
+    measured: Mapping[str, float],
+) -> dict[str, Pace]:
+    """What destinations said, in its order: (name, complaint), or None in its place where one took
+    a mail. `measured`: how fast we wrote to those that complain. The paces of all that are limited
+    now; all of them are locked, in the order of names, whatever was heard first. Not committed.
+    """
+    _make_rows(connection_id, {name for name, reply in heard if reply is not None})
+    rows = {row.name: row for row in _lock(connection_id, None)}
+    for name, reply in heard:
+        if name not in rows:
+            continue
+        pace = _pace(rows[name])
+        if reply is None:
+            pace = pacing.after_acceptance(pace, now)
+        else:
+            pace = pacing.after_complaint(pace, now, reply[:500], max(measured[name], 0.2))
+        _set(rows[name], pace)
     db.session.flush()
-    return pace
+    return {name: _pace(row) for name, row in rows.items() if _is_limited(row)}
+
+
+def _make_rows(connection_id: int, names: Iterable[str]) -> None:
+    """Of those that never complained before; whoever is first makes them for all."""
+    rows = [
+        {"connection_id": connection_id, "name": name, "complaints": 0, "pauses": 0, "reply": ""}
+        for name in sorted(names)
+    ]
+    if rows:
+        db.session.execute(insert_into(Destination).on_conflict_do_nothing(), rows)
+
+
+def _lock(connection_id: int, names: Iterable[str] | None) -> Sequence[Destination]:
+    """In the order of names, so that no two wait for each other; None: all of the Connection's."""
+    wanted = select(Destination).where(Destination.connection_id == connection_id)
+    if names is not None:
+        wanted = wanted.where(Destination.name.in_(sorted(names)))
+    return db.session.scalars(
+        wanted.order_by(Destination.name)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _is_limited(row: Destination) -> bool:
+    return row.rate is not None or row.paused_until is not None
 
 
 def _pace(row: Destination) -> Pace:

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.delivery.models import Suppression
 from webapp.extensions import db
 from webapp.lib import addresses, clock
 from webapp.mail.causes import Cause
+from webapp.rows import insert_into
 
 # providers.md: only these say that nobody is there; any other 5xx is right one time in three
 SUPPRESSING = (
@@ -51,10 +50,8 @@ def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
             }
     if not rows:
         return
-    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    insert = postgresql_insert if is_postgresql else sqlite_insert
     db.session.execute(
-        insert(Suppression).on_conflict_do_nothing(
+        insert_into(Suppression).on_conflict_do_nothing(
             index_elements=["workspace_id", "address_key"], index_where=text("lifted_at IS NULL")
         ),
         [rows[key] for key in sorted(rows)],

@@ -5,8 +5,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.delivery.models import Arrival, ArrivalStage, Connection
 from webapp.email_tracker import fetching
@@ -14,6 +12,7 @@ from webapp.extensions import db
 from webapp.lib import clock
 from webapp.mail.replies import clean_text
 from webapp.providers.contract import Keys, Provider
+from webapp.rows import insert_into
 
 MAX_BYTES = 2 * 1024 * 1024
 # of a stranger's request only these are kept, and those that the provider's file asks for
@@ -89,10 +88,8 @@ def _insert(
     headers: Mapping[str, str],
     now: datetime,
 ) -> bool:
-    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    make = postgresql_insert if is_postgresql else sqlite_insert
     stored = db.session.execute(
-        make(Arrival)
+        insert_into(Arrival)
         .on_conflict_do_nothing(index_elements=["connection_id", "dedupe_key"])
         .values(
             connection_id=connection.id,

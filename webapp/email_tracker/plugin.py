@@ -2,8 +2,6 @@
 
 from flask import url_for
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp import queue
 from webapp.accounts.models import User, Workspace
@@ -13,16 +11,15 @@ from webapp.extensions import db
 from webapp.forms.models import Form
 from webapp.lib import clock
 from webapp.plugins.catalogue import AfterInstall, Plugin
+from webapp.rows import insert_into
 
 FORM_NAME = "Email Tracker Stats"
 
 
 def on_install(workspace: Workspace, by: User) -> None:
     """One Stats form, made or brought back; the unique index decides between two at once."""
-    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    make = postgresql_insert if is_postgresql else sqlite_insert
     db.session.execute(
-        make(Form)
+        insert_into(Form)
         .values(
             workspace_id=workspace.id,
             name=FORM_NAME,

@@ -1,8 +1,6 @@
 """Switching plugins on and off in a workspace. Twice, or twice at once, is once."""
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.accounts import auditing
 from webapp.accounts.models import User, Workspace
@@ -11,6 +9,7 @@ from webapp.lib import clock
 from webapp.plugins import catalogue
 from webapp.plugins.catalogue import Plugin
 from webapp.plugins.models import Installation
+from webapp.rows import insert_into
 
 
 class Refused(Exception):
@@ -74,11 +73,9 @@ def uninstall(workspace: Workspace, plugin: Plugin, by: User) -> bool:
 
 def _switch_on(workspace: Workspace, plugin: Plugin, by: User) -> bool:
     """The unique constraint decides between two at once: the row is made, or taken back on."""
-    is_postgresql = db.session.get_bind().dialect.name == "postgresql"
-    make = postgresql_insert if is_postgresql else sqlite_insert
     values = {"installed_by_id": by.id, "installed_at": clock.now(), "removed_at": None}
     row = db.session.execute(
-        make(Installation)
+        insert_into(Installation)
         .values(workspace_id=workspace.id, plugin=plugin.name, **values)
         .on_conflict_do_update(
             index_elements=["workspace_id", "plugin"],
