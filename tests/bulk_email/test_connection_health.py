@@ -3,17 +3,19 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests import makers
 from webapp import providers
-from webapp.bulk_email import connection_health
+from webapp.bulk_email import connection_health, listing, sending
 from webapp.bulk_email.models import BulkEmail
 from webapp.delivery import raising
-from webapp.delivery.models import Connection, Recipient
+from webapp.delivery.models import Connection, Recipient, Tally
+from webapp.delivery.models_return import ReturnWay
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
 from webapp.lib import clock
+from webapp.plugins import catalogue, installing
 
 pytestmark = pytest.mark.database
 
@@ -90,3 +92,23 @@ def test_a_confirmation_is_followed(connection):
 def test_a_server_that_reports_nothing_says_so(connection):
     connection.provider = "smtp"
     assert [level for level, _ in said(connection)] == ["wait"]
+
+
+def test_a_plain_server_with_a_bounce_address_is_waited_for(cast, connection, sign_in):
+    """Its notices come hours later, so pages go on asking."""
+    installing.install(cast.workspace, catalogue.find("bulk_email"), cast.alice)
+    connection.provider = "smtp"
+    send(cast, connection, copies=2, minutes_ago=1)
+    bulk_email = db.session.scalar(select(BulkEmail))
+    sending.finish_if_done(bulk_email.id)
+    tally = db.session.get(Tally, bulk_email.id)
+    page = "/w/acme/connections"
+    assert listing.is_settled(bulk_email, tally)
+    assert "reports nothing" in sign_in(cast.alice).get(page).text
+
+    db.session.add(ReturnWay(connection_id=connection.id, address="back@acme.test"))
+    db.session.commit()
+    db.session.expire_all()
+
+    assert not listing.is_settled(bulk_email, tally)
+    assert "Nothing has come back to back@acme.test" in sign_in(cast.alice).get(page).text

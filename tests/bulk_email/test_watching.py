@@ -119,6 +119,20 @@ def test_only_tries_are_left(cast, email, sign_in) -> None:
     assert re.search(r"40 of 100 gone · 60 to be tried again, next at \d\d:\d\d:\d\d UTC", said)
 
 
+def test_a_wait_that_has_passed_is_shown_no_more(cast, email, sign_in) -> None:
+    db.session.query(Pulse).delete()  # its speed changes with every second
+    settle(email, 60, Status.RETRYING)
+    put_off(email, minutes=2)
+    client = sign_in(cast.bob)
+    shown = client.get(f"{LIST}/{email.id}/head", headers=PART).text
+    asked = re.search(r'hx-get="([^"]+/head\?version=[^"]+)"', shown)[1]
+    assert client.get(asked, headers=PART).status_code == 204
+
+    put_off(email, minutes=-1)  # its time has come, and nothing has happened yet
+
+    assert "next at" not in words(client.get(asked, headers=PART).text)
+
+
 def test_a_limit_is_shown_at_its_destination(cast, connection, email, sign_in) -> None:
     slowing.complain(connection.id, "Google", clock.now(), "450 4.7.1 slow down", measured=24)
     db.session.commit()

@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 
 from webapp.bulk_email.models import BulkEmail
+from webapp.delivery import returning
 from webapp.delivery.models import Connection, Tally
 from webapp.extensions import db
 from webapp.providers.contract import Provider
@@ -35,6 +36,8 @@ class Finding:
 
 def findings(connection: Connection, provider: Provider, now: datetime) -> list[Finding]:
     """What is to be said of the way back, worst news first."""
+    if not provider.reports and returning.bounces_come_back(connection):
+        return [_about_bounces(connection)]
     if not provider.reports:
         return [
             Finding(
@@ -67,6 +70,16 @@ def silent_copies(connection: Connection, now: datetime) -> int:
     if connection.last_event_at:
         statement = statement.where(BulkEmail.started_at > connection.last_event_at)
     return db.session.scalar(statement) or 0
+
+
+def _about_bounces(connection: Connection) -> Finding:
+    way = connection.return_way
+    if way.error:
+        remedy = "Copies stay at Sent until it can: see Bounce mailbox."
+        return Finding(Level.BAD, f"The bounce mailbox cannot be looked into: {way.error}", remedy)
+    if connection.last_event_at is None:
+        return Finding(Level.WAIT, f"Nothing has come back to {way.address} yet.")
+    return Finding(Level.OK, f"Last mail to {way.address}", at=connection.last_event_at)
 
 
 def _about_key(connection: Connection, provider: Provider) -> list[Finding]:

@@ -9,7 +9,7 @@ from webapp.accounts.models import Workspace
 from webapp.bulk_email import measuring, scheduling, watching
 from webapp.bulk_email.measuring import Speed
 from webapp.bulk_email.models import BulkEmail, Stage
-from webapp.delivery import adopting, pausing, tallying
+from webapp.delivery import adopting, pausing, returning, tallying
 from webapp.delivery.models import Tally
 from webapp.delivery.tallying import Books
 from webapp.extensions import db
@@ -144,7 +144,9 @@ def is_settled(bulk_email: BulkEmail, tally: Tally | None) -> bool:
         tally,
         is_over=bulk_email.stage in OVER,
         reports=bool(
-            bulk_email.tracked and bulk_email.connection and bulk_email.connection.reports
+            bulk_email.tracked
+            and bulk_email.connection
+            and returning.reports(bulk_email.connection)
         ),
         now=clock.now(),
     )

@@ -126,7 +126,7 @@ def email_context(workspace: Workspace, email: BulkEmail) -> dict:
         "line": line,
         "books": line.books,
         "progress": progress,
-        "version": listing.version_of(email, tally),
+        "version": listing.version_of(email, tally) + watching.wait_mark(progress),
         "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
         "Stage": Stage,

@@ -14,7 +14,7 @@ from webapp.bulk_email import composing, connecting, connection_health, limiting
 from webapp.bulk_email.access import enter
 from webapp.bulk_email.connecting import ConnectionInput
 from webapp.bulk_email.routes import bulk_email
-from webapp.delivery import probing
+from webapp.delivery import probing, returning
 from webapp.delivery.models import Connection
 from webapp.lib import addresses, clock
 from webapp.mail.conversation import ConnectError, Server
@@ -40,6 +40,7 @@ def connections(slug: str) -> Response:
     return render(
         "bulk_email/connections.html", workspace=workspace, now=now, connections=found,
         providers=providers.BY_NAME, health=health,
+        reporting={each.id for each in found if returning.reports(each)},
         used={each.id: limiting.used_today(each, now) for each in found},
     )  # fmt: skip
 

@@ -118,6 +118,14 @@ def mark(bulk_email: BulkEmail) -> str:
     return f"-{speed}-{zlib.crc32(repr(limits).encode()):x}"
 
 
+def wait_mark(found: Progress | None) -> str:
+    """Another text when a wait that is shown has passed, or another has taken its place, though
+    nothing moved."""
+    if found is None or (found.wait is None and found.left_today is None):
+        return ""
+    return f"-{zlib.crc32(repr((found.wait, found.left_today)).encode()):x}"
+
+
 def _paces(bulk_email: BulkEmail) -> dict[str, Pace]:
     connection = bulk_email.connection
     if connection is None:

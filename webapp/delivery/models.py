@@ -85,11 +85,6 @@ class Connection(db.Model):
     def is_resting(self, now: datetime) -> bool:
         return self.paused_until is not None and self.paused_until > now
 
-    @property
-    def reports(self) -> bool:
-        """Whether anything ever comes back over this Connection beyond the SMTP answer."""
-        return self.provider != "smtp"
-
 
 class Seat(db.Model):
     """The right to one conversation of a Connection, held by one worker at a time."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, backref, mapped_column, relationship
 
 from webapp.columns import Encrypted, UtcDateTime
 from webapp.delivery.models import Connection, Security
@@ -44,4 +44,6 @@ class ReturnWay(db.Model):
     failures: Mapped[int] = mapped_column(default=0)
     taken: Mapped[int] = mapped_column(default=0)  # mails, in all
 
-    connection: Mapped[Connection] = relationship()
+    connection: Mapped[Connection] = relationship(
+        backref=backref("return_way", uselist=False, passive_deletes="all")
+    )

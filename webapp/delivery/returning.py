@@ -17,6 +17,17 @@ def bounce_address(connection_id: int) -> str | None:
     return found or None
 
 
+def reports(connection: Connection) -> bool:
+    """Whether anything ever comes back over this Connection beyond the SMTP answer: events of its
+    provider, or mails to its bounce address."""
+    return connection.provider != "smtp" or bounces_come_back(connection)
+
+
+def bounces_come_back(connection: Connection) -> bool:
+    way = connection.return_way
+    return bool(way and way.address)
+
+
 def connection_of(address: str, token_key: bytes) -> Connection | None:
     """The Connection that a mail to the return path `address` belongs to: the one its copy went
     over, else the one whose bounce address it is. None: it is nobody's, and may be refused."""
