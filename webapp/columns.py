@@ -1,12 +1,22 @@
 """Column types and SQL expressions that mean the same on SQLite and PostgreSQL."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import current_app
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, Text, literal
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    literal,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
@@ -23,13 +33,19 @@ class UtcDateTime(TypeDecorator):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime has no place in the database")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect) -> Callable[[datetime | None], object]:
+        """On SQLite a text like SQLAlchemy's own, made in a tenth of its time."""
+        is_text = dialect.name == "sqlite"
+
+        def process(value: datetime | None) -> object:
+            if value is None:
+                return None
+            if value.tzinfo is None:
+                raise ValueError("a naive datetime has no place in the database")
+            value = value.astimezone(UTC)
+            return value.isoformat(" ", "microseconds")[:26] if is_text else value
+
+        return process
 
     def process_result_value(self, value: datetime | None, dialect) -> datetime | None:
         if value is None:
@@ -61,14 +77,47 @@ def _fernet() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in current_app.config["FERNET_KEYS"]])
 
 
+class Ids(TypeDecorator):
+    """Whole numbers as one parameter, for is_among(); never a column."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect):
+        is_postgresql = dialect.name == "postgresql"
+        return dialect.type_descriptor(ARRAY(BigInteger) if is_postgresql else JSON())
+
+
+class is_among(FunctionElement):
+    """is_among(column, bindparam("ids", type_=Ids)): IN with one parameter, however many ids there
+    are. SQLAlchemy looks at each of those of its own IN, every time. (Without a type: of a boolean
+    SQLAlchemy would write "= 1" after it for SQLite, which then uses no index.)"""
+
+    inherit_cache = True
+
+
+@compiles(is_among, "sqlite")
+def _sqlite_is_among(element, compiler, **kw) -> str:
+    column, ids = [compiler.process(clause, **kw) for clause in element.clauses]
+    return f"{column} IN (SELECT value FROM json_each({ids}))"
+
+
+@compiles(is_among, "postgresql")
+def _postgresql_is_among(element, compiler, **kw) -> str:
+    column, ids = [compiler.process(clause, **kw) for clause in element.clauses]
+    return f"{column} = ANY({ids})"
+
+
 class database_now(FunctionElement):
-    """The database's clock, moved by some seconds: database_now(120) is two minutes from now."""
+    """The database's clock, moved by some seconds: database_now(120) is two minutes from now.
+    `seconds` may be a bindparam of a statement that is built once."""
 
     type = UtcDateTime()
     inherit_cache = True
 
-    def __init__(self, seconds: float = 0):
-        super().__init__(literal(float(seconds)))
+    def __init__(self, seconds: float | BindParameter = 0):
+        is_given = not isinstance(seconds, BindParameter)
+        super().__init__(literal(float(seconds)) if is_given else seconds)
 
 
 @compiles(database_now, "sqlite")

@@ -3,7 +3,7 @@
 SQLAlchemy's own way costs ten times as much for each row, and these run for every copy of an email.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,48 +24,102 @@ def insert_into(model: type[db.Model]) -> postgresql.Insert | sqlite.Insert:
 def update_each(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
     """Set `columns` of `table` row by row; the first of them is the primary key that is looked
     for. Rows in the order of their keys are locked in that order."""
+    if not rows:
+        return
     key, *others = columns
-    if connection.dialect.name == "postgresql":
-        pairs = ", ".join(f"{name} = v.{name}" for name in others)
-        sql = (
-            f"UPDATE {table.name} SET {pairs} FROM {{unnested}} WHERE {table.name}.{key} = v.{key}"
-        )
-    else:
-        pairs = ", ".join(f"{name} = ?{position + 2}" for position, name in enumerate(others))
-        sql = f"UPDATE {table.name} SET {pairs} WHERE {key} = ?1"
+    sql = _update_sql(connection, table, (key,), dict.fromkeys(others, "{}"))
     _run(connection, table, columns, rows, sql)
+
+
+def update_matching(
+    connection: Connection,
+    table: Table,
+    match: Sequence[str],
+    changes: Mapping[str, str],
+    rows: Rows,
+    *,
+    where: str,
+) -> set[Any]:
+    """Change the rows that are still as expected; the keys of those that were.
+
+    `match` are the columns that must be equal, the primary key first; `changes` are SQL by column,
+    with {} for the row's own value: {"sent_at": "coalesce(sent_at, {})", "tries": "tries + 1"}.
+    Each of `rows` has the values for `match`, then one for each {}.
+    """
+    if not rows:
+        return set()
+    columns = [*match, *(name for name, sql in changes.items() if "{}" in sql)]
+    sql = _update_sql(connection, table, match, changes) + f" AND {where}"
+    if connection.dialect.name == "postgresql":
+        sql += f" RETURNING {table.name}.{match[0]}"
+        return {key for (key,) in _run(connection, table, columns, rows, sql)}
+    cursor = connection.connection.cursor()
+    try:
+        return {
+            values[0]
+            for values in zip(*_processed(connection, table, columns, rows), strict=True)
+            if cursor.execute(sql, values).rowcount
+        }
+    finally:
+        cursor.close()
 
 
 def insert_each(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
     """Insert rows of `columns`; what has a default in Python must be among them. Values are
     hashable: no JSON."""
+    if not rows:
+        return
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
-        sql = f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {{unnested}}"
+        sql = f"INSERT INTO {table.name} ({names}) SELECT * FROM {{unnested}}"
     else:
         places = ", ".join("?" * len(columns))
         sql = f"INSERT INTO {table.name} ({names}) VALUES ({places})"
     _run(connection, table, columns, rows, sql)
 
 
+def _update_sql(
+    connection: Connection, table: Table, match: Sequence[str], changes: Mapping[str, str]
+) -> str:
+    is_postgresql = connection.dialect.name == "postgresql"
+    place = "v.c{}".format if is_postgresql else "?{}".format
+    number = 0
+    conditions, pairs = [], []
+    for name in match:
+        conditions.append(f"{table.name}.{name} = {place(number := number + 1)}")
+    for name, sql in changes.items():
+        number += "{}" in sql
+        pairs.append(f"{name} = {sql.format(place(number))}")
+    source = " FROM {unnested}" if is_postgresql else ""
+    return f"UPDATE {table.name} SET {', '.join(pairs)}{source} WHERE {' AND '.join(conditions)}"
+
+
 def _run(
     connection: Connection, table: Table, columns: Sequence[str], rows: Rows, sql: str
-) -> None:
-    if not rows:
-        return
-    series = list(zip(*rows, strict=True))
+) -> Sequence[Any]:
+    series = _processed(connection, table, columns, rows)
+    if connection.dialect.name != "postgresql":
+        connection.exec_driver_sql(sql, list(zip(*series, strict=True)))
+        return ()
+    kinds = [_array_type(table.c[name].type, connection.dialect) for name in columns]
+    places = ", ".join(f"%s::{kind}" for kind in kinds)
+    names = ", ".join(f"c{number + 1}" for number in range(len(columns)))
+    unnested = f"unnest({places}) AS v({names})"
+    done = connection.exec_driver_sql(sql.format(unnested=unnested), tuple(series))
+    return done.all() if done.returns_rows else ()
+
+
+def _processed(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Rows
+) -> list[list[Any]]:
+    """The values of each column as the driver wants them; equal ones are made once."""
+    series = [list(values) for values in zip(*rows, strict=True)]
     for position, name in enumerate(columns):
         if process := _processor(table.c[name].type, connection.dialect):
-            made = {value: process(value) for value in set(series[position])}
-            series[position] = tuple([made[value] for value in series[position]])
-    if connection.dialect.name == "postgresql":
-        types = [_array_type(table.c[name].type, connection.dialect) for name in columns]
-        places = ", ".join(f"%s::{kind}" for kind in types)
-        unnested = f"unnest({places}) AS v({', '.join(columns)})"
-        parameters = tuple([list(values) for values in series])
-        connection.exec_driver_sql(sql.format(unnested=unnested), parameters)
-    else:
-        connection.exec_driver_sql(sql, list(zip(*series, strict=True)))
+            values = series[position]
+            made = {value: process(value) for value in set(values)}
+            series[position] = [made[value] for value in values]
+    return series
 
 
 @lru_cache(maxsize=256)

@@ -95,7 +95,6 @@ class Handover:
         for talk in self._lines.open_ones:
             self._begin(talk)
         while True:
-            self._wake.clear()  # before looking: what is noted during the exchange counts
             error = error or await self._open_all()
             is_over = error or self._refusal or time.monotonic() > end or stopping.is_asked()
             if is_over:
@@ -131,8 +130,16 @@ class Handover:
                 return
             talk.feed()
 
+    def _is_worth_a_look(self) -> bool:
+        """Half of the hand is used up and there is more to take, or all is answered."""
+        hand = self._hand
+        return bool(hand.room and not hand.is_dry) or not (hand.on_wire or hand.supply)
+
     async def _wait(self) -> None:
-        """Until half of the hand is used up, all is answered, or half a second has passed."""
+        """Until a look is worth it, or half a second has passed."""
+        self._wake.clear()
+        if self._is_worth_a_look() or not self._lines.open_ones:
+            return
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._wake.wait()
@@ -172,7 +179,7 @@ class Handover:
             self._traffic.note(said, held.destination, result.reply)
             if judging.speaks_of_us(said):
                 self._refusal = said.reply
-        if hand.room or not hand.on_wire:
+        if self._is_worth_a_look():
             self._wake.set()
 
     def _message(self, held: Held) -> Message:

@@ -5,11 +5,11 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Row
 from sqlalchemy.exc import DBAPIError
 
 from webapp.bulk_email.traffic import Notes, Traffic
@@ -43,13 +43,14 @@ class Hand:
     owner: str
     lease_seconds: float
     most: int
-    may_send: object
+    may_send: ColumnElement[bool]
     also: Callable[[Sequence[attempting.Outcome]], None]
     supply: deque[Held] = field(default_factory=deque)
     on_wire: int = 0
     outcomes: list[attempting.Outcome] = field(default_factory=list)
     returned: list[Held] = field(default_factory=list)
     _flights: Counter = field(default_factory=Counter)  # fence: copies not stored yet
+    is_dry: bool = False  # the last look took all there was, or all that the Connection may send
     _cursor: leasing.Cursor | None = None
     _renewed_at: float = field(default_factory=time.monotonic)
 
@@ -108,11 +109,11 @@ class Hand:
             attempting.record(outcomes)
             leasing.take_back([(held.row.id, held.fence, held.due_again) for held in returned])
             self.also(outcomes)
-            taken = self._take(room) if room else leasing.Taken(0, [], cursor=self._cursor)
+            taken = self._take(room) if room else None
             if notes is not None:  # here: destinations are locked after their Connection
                 self.traffic.store(notes)
-            admitted = self._admit(taken)
-            flights[taken.fence] += len(admitted)
+            admitted = self._admit(taken) if taken and taken.rows else []
+            flights.update(held.fence for held in admitted)
             leasing.land([fence for fence, left in flights.items() if fence and not left])
             if is_renewed:
                 leasing.renew(self.owner, self.lease_seconds)
@@ -122,7 +123,8 @@ class Hand:
             db.session.rollback()
             raise
         self._flights = +flights
-        self._cursor = taken.cursor
+        if taken is not None:
+            self._cursor, self.is_dry = taken.cursor, taken.is_all
         if is_renewed:
             self._renewed_at = time.monotonic()
         return admitted
@@ -131,8 +133,8 @@ class Hand:
         """As many as there is room for and the Connection may send."""
         allowed = budgeting.allowance(self.connection_id, room)
         if not allowed:
-            return leasing.Taken(0, [], cursor=self._cursor)
-        return leasing.take(
+            return leasing.Taken(0, [], is_all=True, cursor=self._cursor)
+        taken = leasing.take(
             self.bulk_email_id,
             owner=self.owner,
             count=allowed,
@@ -141,17 +143,16 @@ class Hand:
             connection_id=self.connection_id,
             after=self._cursor,
         )
+        return taken if allowed == room else replace(taken, is_all=True)
 
     def _admit(self, taken: leasing.Taken) -> list[Held]:
         """Those whose destination takes them now; the others go back until their turn."""
-        if not taken.rows:
-            return []
         go, wait = self.traffic.admit(taken.rows)
         leasing.take_back([(row.id, taken.fence, again) for row, again in wait])
         budgeting.spend(self.connection_id, len(go))
         destination_of = self.traffic.destination_of
         return [
-            Held(row, taken.fence, row.first_tried_at or taken.at, destination_of(row.address_key))
+            Held(row, taken.fence, row.first_tried_at, destination_of(row.address_key))
             for row in go
         ]
 

@@ -1,7 +1,6 @@
 """What a try's result means for its copy: sent, refused, tried again later, or nobody can tell."""
 
 import random
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from webapp.bulk_email.in_hand import Held
@@ -31,9 +30,8 @@ def judge(held: Held, result: Result, deadline: datetime | None, provider: Provi
     text = str(reply)
     verdict = replies.judge(reply, at_recipient=result.phase is not Phase.MAIL)
     if verdict.outcome is replies.Outcome.ACCEPTED:
-        accepted = outcome(held, result, text, Status.SENT, None)
         own = provider.message_id_in(text)
-        return replace(accepted, provider_message_id=own[:255]) if own else accepted
+        return outcome(held, result, text, Status.SENT, None, own=own[:255] if own else None)
     if verdict.outcome is replies.Outcome.REFUSED_FOR_NOW:
         return _later(held, result, text, verdict.cause, deadline)
     if verdict.outcome is replies.Outcome.REFUSED:
@@ -60,13 +58,16 @@ def outcome(
     status: Status,
     cause: Cause | None,
     again: datetime | None = None,
+    own: str | None = None,
 ) -> Outcome:
-    now = clock.now()
+    now, row = clock.now(), held.row
     return Outcome(
-        recipient_id=held.row.id,
-        address=held.row.address,
+        recipient_id=row.id,
+        bulk_email_id=row.bulk_email_id,
+        address=row.address,
         fence=held.fence,
-        generation=held.row.generation,
+        generation=row.generation,
+        before=row.status,
         phase=result.phase,
         code=result.reply.code if result.reply else None,
         reply=text,
@@ -75,6 +76,7 @@ def outcome(
         began_at=held.began_at or now,
         ended_at=now,
         next_try_at=again,
+        provider_message_id=own,
     )
 
 

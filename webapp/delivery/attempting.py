@@ -5,12 +5,13 @@ What a worker says under an old fence is kept but changes nothing, except that a
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from webapp import rows as many
+from webapp.columns import Ids, is_among
 from webapp.delivery import leasing, raising, tallying
 from webapp.delivery.models import Attempt, Recipient
 from webapp.delivery.statuses import Status
@@ -19,25 +20,43 @@ from webapp.mail.causes import Cause
 from webapp.mail.transactions import Phase
 
 _DECISIONS = (Status.UNCONFIRMED, Status.FAILED, Status.BOUNCED_SOFT)
-_LOCKED = (
-    Recipient.id,
-    Recipient.bulk_email_id,
-    Recipient.status,
-    Recipient.fence,
-    Recipient.in_flight_at,
-    Recipient.sent_at,
-    Recipient.attempt_count,
+_recipients = Recipient.__table__
+_LOCK = (
+    select(
+        _recipients.c.id,
+        _recipients.c.bulk_email_id,
+        _recipients.c.status,
+        _recipients.c.fence,
+        _recipients.c.in_flight_at,
+        _recipients.c.attempt_count,
+    )
+    .where(is_among(_recipients.c.id, bindparam("ids", type_=Ids)))
+    .order_by(_recipients.c.id)
+    .with_for_update()
 )
+_MATCH = ("id", "fence", "status")
+_RAISED = {
+    "in_flight_at": "NULL",
+    "attempt_count": "attempt_count + 1",
+    **dict.fromkeys(("status", "cause", "reply", "changed_at"), "{}"),
+}
+_ACCEPTED = _RAISED | {
+    "sent_at": "coalesce(sent_at, {})",
+    "provider_message_id": "coalesce({}, provider_message_id)",
+}
+_NOT_ACCEPTED = _RAISED | {"decision": "{}", "next_try_at": "{}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one try ended: what the Attempt says alone, and when the next is due (if any)."""
+class Outcome(NamedTuple):
+    """How one try ended: what the Attempt says alone, and when the next is due (if any). `before`
+    is the status that its copy had when it was taken."""
 
     recipient_id: int
+    bulk_email_id: int
     address: str
     fence: int
     generation: int
+    before: Status
     phase: Phase
     code: int | None
     reply: str
@@ -56,30 +75,57 @@ def record(outcomes: Sequence[Outcome]) -> None:
     """
     if not outcomes:
         return
-    outcomes = sorted(outcomes, key=lambda outcome: outcome.recipient_id)
-    locked = {
-        row.id: row
-        for row in db.session.execute(
-            select(*_LOCKED)
-            .where(leasing.among([outcome.recipient_id for outcome in outcomes]))
-            .order_by(Recipient.id)
-            .with_for_update()
-        )
-    }
-    outcomes = [outcome for outcome in outcomes if outcome.recipient_id in locked]
-    held, late = [], []
-    for outcome in outcomes:
-        row = locked[outcome.recipient_id]
-        is_held = row.fence == outcome.fence and row.in_flight_at is not None
-        (held if is_held else late).append((outcome, row))
-    _insert_attempts(held, late)
-    _raise_waiting([(said, row) for said, row in held if row.status in leasing.WAITING])
+    outcomes = sorted(outcomes, key=lambda said: (said.recipient_id, said.fence))
+    newest = {said.recipient_id: said for said in outcomes}
+    raised = _raise_untouched(list(newest.values()))
+    known = {id(said) for said in raised}
+    held, late = _look_closer([said for said in outcomes if id(said) not in known])
+    waiting = [(said, row) for said, row in held if row.status in leasing.WAITING]
+    raised += _raise_untouched([said._replace(before=row.status) for said, row in waiting])
     overtaken = [(said, row) for said, row in held if row.status not in leasing.WAITING]
+    _insert_attempts(raised + [said for said, _ in overtaken], late)
+    _move_tallies(raised)
     _clear_marks(overtaken)
     raising.raise_statuses(
         [_change(said) for said, _ in overtaken]
-        + [_change(said) for said, _ in late if said.status is Status.SENT]
+        + [_change(said) for said in late if said.status is Status.SENT]
     )
+
+
+def _raise_untouched(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those, nearly all, whose copies are as they were when they were taken."""
+    accepted, other = [], []
+    for said in outcomes:
+        raised = (said.recipient_id, said.fence, said.before)
+        raised += (said.status, said.cause, said.reply, said.ended_at)
+        if said.status is Status.SENT:
+            accepted.append((*raised, said.ended_at, said.provider_message_id))
+        else:
+            decision = said.status if said.status in _DECISIONS else None
+            other.append((*raised, decision, said.next_try_at))
+    connection, where = db.session.connection(), "in_flight_at IS NOT NULL"
+    found = set()
+    for changes, rows in ((_ACCEPTED, accepted), (_NOT_ACCEPTED, other)):
+        found |= many.update_matching(connection, _recipients, _MATCH, changes, rows, where=where)
+    return [said for said in outcomes if said.recipient_id in found]
+
+
+def _look_closer(outcomes: Sequence[Outcome]) -> tuple[list[tuple[Outcome, Row]], list[Outcome]]:
+    """(those whose fence holds, with their copies as they are now; those under an old fence)."""
+    if not outcomes:
+        return [], []
+    ids = [said.recipient_id for said in outcomes]
+    rows = {row.id: row for row in db.session.connection().execute(_LOCK, {"ids": ids})}
+    held, late = [], []
+    for said in outcomes:
+        row = rows.get(said.recipient_id)
+        if row is None:
+            continue  # its email is gone
+        if row.fence == said.fence and row.in_flight_at is not None:
+            held.append((said, row))
+        else:
+            late.append(said)
+    return held, late
 
 
 def _change(said: Outcome) -> raising.Change:
@@ -93,7 +139,7 @@ def _change(said: Outcome) -> raising.Change:
     )
 
 
-def _insert_attempts(held: Sequence, late: Sequence) -> None:
+def _insert_attempts(held: Sequence[Outcome], late: Sequence[Outcome]) -> None:
     columns = (
         *("recipient_id", "generation", "fence", "is_fence_valid", "phase", "code", "reply"),
         *("status", "cause", "began_at", "ended_at"),
@@ -104,41 +150,25 @@ def _insert_attempts(held: Sequence, late: Sequence) -> None:
             *(said.reply, said.status, said.cause, said.began_at, said.ended_at),
         )
         for outcomes, is_valid in ((held, True), (late, False))
-        for said, _ in outcomes
+        for said in outcomes
     ]
     many.insert_each(db.session.connection(), Attempt.__table__, columns, rows)
+
+
+def _move_tallies(raised: Sequence[Outcome]) -> None:
+    deltas: dict[int, Counter] = defaultdict(Counter)
+    for said in raised:
+        deltas[said.bulk_email_id][said.before] -= 1
+        deltas[said.bulk_email_id][said.status] += 1
+    for bulk_email_id in sorted(deltas):
+        tallying.move(bulk_email_id, deltas[bulk_email_id])
 
 
 def _clear_marks(held: Sequence[tuple[Outcome, Row]]) -> None:
     """Of copies that an event has raised already; what the try says joins as one more word."""
     many.update_each(
         db.session.connection(),
-        Recipient.__table__,
+        _recipients,
         ("id", "in_flight_at", "attempt_count"),
         [(said.recipient_id, None, row.attempt_count + 1) for said, row in held],
     )
-
-
-def _raise_waiting(held: Sequence[tuple[Outcome, Row]]) -> None:
-    """Marks cleared, tries counted, statuses raised, and the books last."""
-    deltas: dict[int, Counter] = defaultdict(Counter)
-    accepted, other = [], []
-    for said, row in held:
-        deltas[row.bulk_email_id][row.status] -= 1
-        deltas[row.bulk_email_id][said.status] += 1
-        raised = (said.recipient_id, None, row.attempt_count + 1)
-        raised += (said.status, said.cause, said.reply, said.ended_at)
-        if said.status is Status.SENT:
-            accepted.append((*raised, row.sent_at or said.ended_at))
-        else:
-            decision = said.status if said.status in _DECISIONS else None
-            other.append((*raised, decision, said.next_try_at))
-    columns = ("id", "in_flight_at", "attempt_count", "status", "cause", "reply", "changed_at")
-    connection, table = db.session.connection(), Recipient.__table__
-    many.update_each(connection, table, (*columns, "sent_at"), accepted)
-    many.update_each(connection, table, (*columns, "decision", "next_try_at"), other)
-    named = [(said.recipient_id, said.provider_message_id) for said, _ in held]
-    named = [(identity, name) for identity, name in named if name]
-    many.update_each(connection, table, ("id", "provider_message_id"), named)
-    for bulk_email_id in sorted(deltas):
-        tallying.move(bulk_email_id, deltas[bulk_email_id])

@@ -4,13 +4,15 @@ conversations. Exact with any number of workers, because each lease locks the ro
 import math
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from webapp.columns import database_now
 from webapp.delivery.models import Connection, Seat
 from webapp.extensions import db
 
 HORIZON_SECONDS = 0.5  # so far ahead a rate is spent, so that it comes out evenly
+_table = Connection.__table__
+_LIMITS = select(_table.c.rate, _table.c.daily_cap).where(_table.c.id == bindparam("connection"))
 
 
 def allowance(connection_id: int, wanted: int) -> int:
@@ -86,9 +88,7 @@ def leave_seats(connection_id: int, owner: str) -> None:
 
 def _has_limits(connection_id: int) -> bool:
     """Most have none, and then the row need not be locked."""
-    limits = db.session.execute(
-        select(Connection.rate, Connection.daily_cap).where(Connection.id == connection_id)
-    ).one()
+    limits = db.session.connection().execute(_LIMITS, {"connection": connection_id}).one()
     return limits.rate is not None or limits.daily_cap is not None
 
 

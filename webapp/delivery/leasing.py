@@ -4,10 +4,14 @@ clock decides everything."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import (
     ColumnElement,
+    Float,
     Row,
+    Select,
+    Update,
     bindparam,
     delete,
     exists,
@@ -19,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from webapp.columns import database_now
+from webapp.columns import Ids, database_now, is_among
 from webapp.delivery import raising, suppressing
 from webapp.delivery.models import Flight, Recipient, Suppression
 from webapp.delivery.statuses import Status
@@ -27,43 +31,67 @@ from webapp.extensions import db
 from webapp.mail.causes import Cause
 
 WAITING = (Status.QUEUED, Status.RETRYING)
+_copies, _flights = Recipient.__table__.c, Flight.__table__.c
 # in the very words of the partial index ix_recipients_waiting: with a parameter in it, SQLite sorts
 # the whole email for every look
-IS_WAITING = Recipient.status <= literal_column("1")
+IS_WAITING = _copies.status <= literal_column("1")
 _TAKEN = (
-    Recipient.id,
-    Recipient.workspace_id,
-    Recipient.name,
-    Recipient.address,
-    Recipient.address_key,
-    Recipient.merge_values,
-    Recipient.generation,
-    Recipient.attempt_count,
-    Recipient.first_tried_at,
-    Recipient.next_try_at,
+    _copies.id,
+    _copies.bulk_email_id,
+    _copies.name,
+    _copies.address,
+    _copies.address_key,
+    _copies.merge_values,
+    _copies.status,
+    _copies.generation,
+    _copies.attempt_count,
+    _copies.first_tried_at,
 )
+_AMONG = is_among(_copies.id, bindparam("ids", type_=Ids))
 Cursor = tuple[datetime, int]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Copies in flight under `fence`: only these may be sent. `at` is the Date of those that were
-    never tried; `cursor` is where the next look may begin (None: at the beginning)."""
+    """Copies in flight under `fence`: only these may be sent. `cursor` is where the next look may
+    begin (None: at the beginning); `is_all`: there were no more."""
 
     fence: int
     rows: Sequence[Row]
-    at: datetime | None = None
+    is_all: bool
     cursor: Cursor | None = None
 
 
 def due(bulk_email_id: object, within_seconds: float = 0) -> list:
     """The conditions for copies of an email that may be taken now, or so soon."""
     return [
-        Recipient.bulk_email_id == bulk_email_id,
+        _copies.bulk_email_id == bulk_email_id,
         IS_WAITING,
-        Recipient.next_try_at <= database_now(within_seconds),
-        Recipient.in_flight_at.is_(None),
+        _copies.next_try_at <= database_now(within_seconds),
+        _copies.in_flight_at.is_(None),
     ]
+
+
+# Statements that run for every few copies are built once: building costs more than running.
+
+
+def _looking(is_first: bool) -> Select:
+    seen = (_copies.id, _copies.next_try_at, _copies.workspace_id, _copies.address_key)
+    wanted = select(*seen).where(*due(bindparam("email")))
+    if not is_first:
+        after = tuple_(bindparam("after", type_=_copies.next_try_at.type), bindparam("after_id"))
+        wanted = wanted.where(tuple_(_copies.next_try_at, _copies.id) > after)
+    in_turn = wanted.order_by(_copies.next_try_at, _copies.id).limit(bindparam("count"))
+    return in_turn.with_for_update(skip_locked=True)
+
+
+_LOOK_FIRST, _LOOK = _looking(True), _looking(False)
+_OPEN_FLIGHT = (
+    insert(Flight.__table__)
+    .values(lease_until=database_now(bindparam("seconds", type_=Float)))
+    .returning(_flights.id, database_now().label("now"))
+)
+_LAND = delete(Flight.__table__).where(is_among(_flights.id, bindparam("fences", type_=Ids)))
 
 
 def take(
@@ -72,85 +100,65 @@ def take(
     owner: str,
     count: int,
     seconds: float,
-    may_send: object,
+    may_send: ColumnElement[bool],
     connection_id: int,
     after: Cursor | None = None,
 ) -> Taken:
     """The intent: put up to `count` copies that are due in flight, for `seconds`.
 
     One UPDATE sees pause, cancel and suppression; `may_send` is the condition that the email is
-    still sending. Who is suppressed by now becomes withheld, in the same transaction. `after`
-    spares a long walk over copies that are done. Not committed.
+    still sending, the same object each time. Who is suppressed by now becomes withheld, in the
+    same transaction. `after` spares a long walk over copies that are done. Not committed.
     """
-    wanted = select(*_TAKEN).where(*due(bulk_email_id))
-    if after is not None:
-        wanted = wanted.where(tuple_(Recipient.next_try_at, Recipient.id) > tuple_(*after))
-    rows = db.session.execute(
-        wanted.order_by(Recipient.next_try_at, Recipient.id)
-        .limit(count)
-        .with_for_update(skip_locked=True)
+    connection = db.session.connection()
+    place = dict(zip(("after", "after_id"), after, strict=True)) if after else {}
+    found = connection.execute(
+        _LOOK if after else _LOOK_FIRST, {"email": bulk_email_id, "count": count} | place
     ).all()
-    if not rows:
-        return Taken(0, [])
-    now = db.session.scalar(select(database_now()))
-    fence = _open_flight(bulk_email_id, owner, [row.id for row in rows], seconds)
-    taken = _mark(rows, fence, now, may_send, connection_id)
-    withhold_suppressed([row for row in rows if row.id not in taken])
-    last = rows[-1]
+    is_all = len(found) < count
+    if not found:
+        return Taken(0, [], is_all)
+    ids = [row.id for row in found]
+    flight = {"bulk_email_id": bulk_email_id, "owner": owner, "recipient_ids": ids}
+    fence, now = connection.execute(_OPEN_FLIGHT, flight | {"seconds": seconds}).one()
+    marks = {"ids": ids, "by": fence, "now": now, "relay": connection_id}
+    rows = connection.execute(_marking(may_send), marks).all()
+    taken = {row.id: row for row in rows}
+    if len(taken) < len(found):
+        withhold_suppressed([row for row in found if row.id not in taken])
     return Taken(
         fence,
-        [row for row in rows if row.id in taken],
-        now,
-        (last.next_try_at, last.id) if len(rows) == count else None,
+        [taken[identity] for identity in ids if identity in taken],
+        is_all,
+        None if is_all else (found[-1].next_try_at, found[-1].id),
     )
 
 
-def _open_flight(bulk_email_id: int, owner: str, ids: list[int], seconds: float) -> int:
-    return db.session.execute(
-        insert(Flight)
-        .values(
-            bulk_email_id=bulk_email_id,
-            owner=owner,
-            lease_until=database_now(seconds),
-            recipient_ids=ids,
-        )
-        .returning(Flight.id)
-    ).scalar_one()
-
-
-def _mark(
-    rows: Sequence[Row], fence: int, now: datetime, may_send: object, connection_id: int
-) -> set[int]:
+@lru_cache(maxsize=64)
+def _marking(may_send: ColumnElement[bool]) -> Update:
     is_suppressed = exists().where(
-        Suppression.workspace_id == rows[0].workspace_id,
-        Suppression.address_key == Recipient.address_key,
+        Suppression.workspace_id == _copies.workspace_id,
+        Suppression.address_key == _copies.address_key,
         Suppression.lifted_at.is_(None),
     )
-    return set(
-        db.session.scalars(
-            update(Recipient)
-            .where(
-                among([row.id for row in rows]),
-                Recipient.in_flight_at.is_(None),
-                Recipient.status.in_(WAITING),
-                may_send,
-                ~is_suppressed,
-            )
-            .values(
-                fence=fence,
-                connection_id=connection_id,
-                in_flight_at=now,
-                first_tried_at=func.coalesce(Recipient.first_tried_at, now),
-            )
-            .returning(Recipient.id)
-            .execution_options(synchronize_session=False)
+    now = bindparam("now", type_=_copies.in_flight_at.type)
+    return (
+        update(Recipient.__table__)
+        .where(
+            _AMONG,
+            _copies.in_flight_at.is_(None),
+            _copies.status.in_(WAITING),
+            may_send,
+            ~is_suppressed,
         )
+        .values(
+            fence=bindparam("by"),
+            connection_id=bindparam("relay"),
+            in_flight_at=now,
+            first_tried_at=func.coalesce(_copies.first_tried_at, now),
+        )
+        .returning(*_TAKEN)
     )
-
-
-def among(ids: Sequence[int]) -> ColumnElement[bool]:
-    """One parameter instead of as many as there are ids: SQLAlchemy looks at each of those."""
-    return Recipient.id.in_(bindparam("ids", value=list(ids), expanding=True))
 
 
 def withhold_suppressed(rows: Sequence[Row]) -> None:
@@ -184,11 +192,8 @@ def renew(owner: str, seconds: float) -> None:
 
 def land(fences: Sequence[int]) -> None:
     """Flights of which every copy is recorded or taken back. Not committed."""
-    if not fences:
-        return
-    db.session.execute(
-        delete(Flight).where(Flight.id.in_(fences)).execution_options(synchronize_session=False)
-    )
+    if fences:
+        db.session.connection().execute(_LAND, {"fences": list(fences)})
 
 
 def take_back(copies: Sequence[tuple[int, int, datetime | None]]) -> None:

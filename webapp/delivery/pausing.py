@@ -2,13 +2,19 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from webapp.delivery.models import Connection
 from webapp.extensions import db
 from webapp.lib import clock
 
 PAUSES_SECONDS = (10, 30, 60, 120, 300, 600)
+_table = Connection.__table__
+_NOTE_SUCCESS = (  # built once, as it runs for every few copies
+    update(_table)
+    .where(_table.c.id == bindparam("connection"), _table.c.connect_failures > 0)
+    .values(connect_failures=0, paused_until=None, pause_reason="")
+)
 
 
 def rest(connection_id: int, why: str) -> None:
@@ -30,9 +36,4 @@ def usable(connection: Connection, now: datetime) -> Connection:
 
 def note_success(connection_id: int) -> None:
     """They let us in again. In the caller's transaction."""
-    db.session.execute(
-        update(Connection)
-        .where(Connection.id == connection_id, Connection.connect_failures > 0)
-        .values(connect_failures=0, paused_until=None, pause_reason="")
-        .execution_options(synchronize_session=False)
-    )
+    db.session.connection().execute(_NOTE_SUCCESS, {"connection": connection_id})

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import update
+from sqlalchemy import Integer, Update, bindparam, update
 
 from webapp.delivery.models import Tally
 from webapp.delivery.statuses import Group, Status
@@ -91,16 +92,25 @@ def open_books(bulk_email_id: int) -> Tally:
 
 def move(bulk_email_id: int, deltas: Mapping[Status, int]) -> None:
     """Add to the counts, in the caller's transaction and as its last lock; the version rises."""
-    changes = {
-        status.value: getattr(Tally, status.value) + delta
-        for status, delta in deltas.items()
-        if delta
-    }
-    db.session.execute(
-        update(Tally)
-        .where(Tally.bulk_email_id == bulk_email_id)
-        .values(version=Tally.version + 1, changed_at=clock.now(), **changes)
-        .execution_options(synchronize_session=False)
+    changes = {status.value: delta for status, delta in deltas.items() if delta}
+    db.session.connection().execute(
+        _moving(tuple(sorted(changes))), {"email": bulk_email_id, "now": clock.now()} | changes
+    )
+
+
+@lru_cache(maxsize=256)
+def _moving(statuses: tuple[str, ...]) -> Update:
+    """Built once, as it runs for every few copies."""
+    table = Tally.__table__
+    added = {name: table.c[name] + bindparam(name, type_=Integer) for name in statuses}
+    return (
+        update(table)
+        .where(table.c.bulk_email_id == bindparam("email"))
+        .values(
+            version=table.c.version + 1,
+            changed_at=bindparam("now", type_=table.c.changed_at.type),
+            **added,
+        )
     )
 
 

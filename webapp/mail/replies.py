@@ -43,6 +43,7 @@ class Verdict:
     cause: Cause | None
 
 
+_ACCEPTED = Verdict(Outcome.ACCEPTED, None)
 # 530 and its kin speak of our sign-in (RFC 4954), 503 of our order of commands
 _OURS_BY_CODE = {500, 501, 502, 503, 504, 530, 534, 535, 538}
 
@@ -51,7 +52,7 @@ def judge(reply: Reply, *, at_recipient: bool) -> Verdict:
     """What `reply` means for the copy. `at_recipient`: it answered RCPT or the text, so a refusal
     speaks of the recipient unless its words say otherwise; before that it speaks of us."""
     if 200 <= reply.code < 400:
-        return Verdict(Outcome.ACCEPTED, None)
+        return _ACCEPTED
     cause = cause_of(reply)
     is_ours = cause is Cause.OUR_SERVER or not at_recipient or reply.code in _OURS_BY_CODE
     if 400 <= reply.code < 500:

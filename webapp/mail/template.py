@@ -1,22 +1,23 @@
 """A mail compiled once for an email and filled for every copy.
 
 Static parts are encoded at compilation; per copy only the values are escaped and encoded for
-where they stand (header, text, HTML), and everything is joined by one formatting of bytes. Texts
-with logic go through Liquid for each copy instead; both ways give the same mail.
+where they stand (header, text, HTML), and everything is joined at once. Texts with logic go
+through Liquid for each copy instead; both ways give the same mail.
 """
 
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from webapp.mail import headers, markup, merging, quoted_printable
 
 BOUNDARY = "=_email-tracker-part"
 _TOKEN = "zq-token-qz"  # stands for the copy's token while headers are compiled
-_MOST_KEPT = 5_000  # encoded values of one slot
+_MOST_KEPT = 5_000  # encoded values of one field
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,7 @@ class Source:
     feedback_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """One person's values. `date` is that of the first try, kept for all later ones; `address` is
     as it goes on the wire, its domain an A-label. With a `return_path` of its own (VERP) a copy
     also asks DSN servers for notices, under its token."""
@@ -49,8 +49,7 @@ class Copy:
     return_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """Ready for the wire: an octet string with CRLF only, no dot-stuffing needed.
 
     `sender` is the return path, `envelope_id` what a notice of a DSN server names (RFC 3461);
@@ -67,15 +66,8 @@ class Message:
         return not self.address.isascii()
 
 
-@dataclass(frozen=True, slots=True)
-class _Filling:
-    """What the pieces of one copy are made of."""
-
-    copy: Copy
-    values: Mapping[str, object]
-
-
-_Filler = Callable[[_Filling], bytes]
+Values = Mapping[str, object]
+_Filler = Callable[[Copy, Values], bytes]
 _Piece = bytes | _Filler
 
 
@@ -89,29 +81,40 @@ class Template:
         self._from_address = source.from_address
         fields = _header_fields(source, tracking)
         self._header_count = len(fields)
-        self._header, self._header_fillers = _compiled(
-            [piece for field in fields for piece in (b"\r\n", *field)][1:]
-        )
-        self._body, self._body_fillers = _compiled(
-            [
-                b"\r\n\r\n--" + BOUNDARY.encode() + _part_head("text/plain"),
-                *_body(source.text, escaped=False),
-                b"\r\n--" + BOUNDARY.encode() + _part_head("text/html"),
-                *_body(source.html, escaped=True),
-                b"\r\n--" + BOUNDARY.encode() + b"--\r\n",
-            ]
-        )
+        header = [piece for field in fields for piece in (b"\r\n", *field)][1:]
+        self._header, self._header_fillers = _compiled(header)
+        body = [
+            b"\r\n\r\n--" + BOUNDARY.encode() + _part_head("text/plain"),
+            *_body(source.text, escaped=False),
+            b"\r\n--" + BOUNDARY.encode() + _part_head("text/html"),
+            *_body(source.html, escaped=True),
+            b"\r\n--" + BOUNDARY.encode() + b"--\r\n",
+        ]
+        self._body, fillers = _compiled(body)
+        self._slots = [
+            (place, made.slot.field, made.kept, made.encode)
+            for place, made in fillers
+            if isinstance(made, _Encoded)
+        ]
+        self._body_fillers = [each for each in fillers if not isinstance(each[1], _Encoded)]
 
     def fill(self, copy: Copy) -> Message:
         """The finished mail of one copy."""
         values = {**copy.values, "unsubscribe_url": copy.unsubscribe_url}
-        filling = _Filling(copy, values)
-        block = self._header % {name: made(filling) for name, made in self._header_fillers}
+        header = self._header.copy()
+        for place, made in self._header_fillers:
+            header[place] = made(copy, values)
+        block = b"".join(header)
         headers.assert_intended(block, self._header_count)
-        body = self._body % {name: made(filling) for name, made in self._body_fillers}
+        mail = self._body.copy()
+        for place, name, kept, encode in self._slots:
+            mail[place] = kept.get(values.get(name)) or encode(values)
+        for place, made in self._body_fillers:
+            mail[place] = made(copy, values)
+        content = block + b"".join(mail)
         if copy.return_path:
-            return Message(copy.return_path, copy.address, block + body, copy.token)
-        return Message(self._from_address, copy.address, block + body)
+            return Message(copy.return_path, copy.address, content, copy.token)
+        return Message(self._from_address, copy.address, content)
 
 
 def compose(subject: str, body: str, footer_html: str) -> tuple[str, str, str]:
@@ -131,9 +134,9 @@ def _header_fields(
     subject = _renderer(source.subject, escaped=False)
     fields: list[list[_Piece]] = [
         [b"From: " + headers.encode_mailbox(source.from_name, source.from_address)],
-        [b"To: ", lambda filling: headers.encode_mailbox(filling.copy.name, filling.copy.address)],
-        [b"Subject: ", lambda filling: headers.encode(subject(filling.values))],
-        [b"Date: ", lambda filling: _date(filling.copy.date)],
+        [b"To: ", lambda copy, values: headers.encode_mailbox(copy.name, copy.address)],
+        [b"Subject: ", lambda copy, values: headers.encode(subject(values))],
+        [b"Date: ", lambda copy, values: _date(copy.date)],
         [b"Message-ID: <", _token, b"@" + source.message_id_domain.encode() + b">"],
     ]
     if source.reply_to:
@@ -156,12 +159,12 @@ def _header_fields(
     return fields
 
 
-def _token(filling: _Filling) -> bytes:
-    return filling.copy.token.encode("ascii")
+def _token(copy: Copy, values: Values) -> bytes:
+    return copy.token.encode("ascii")
 
 
-def _unsubscribe_url(filling: _Filling) -> bytes:
-    return filling.copy.unsubscribe_url.encode("ascii")
+def _unsubscribe_url(copy: Copy, values: Values) -> bytes:
+    return copy.unsubscribe_url.encode("ascii")
 
 
 @lru_cache(maxsize=16)
@@ -184,13 +187,14 @@ def _body(source: str, *, escaped: bool) -> list[_Piece]:
     parts = merging.split(source)
     if parts is None:
         render = _renderer(source, escaped=escaped)
-        return [lambda filling: quoted_printable.encode(_wire(render(filling.values)))]
+        return [lambda copy, values: quoted_printable.encode(_wire(render(values)))]
 
     pieces: list[_Piece] = []
+    kept: dict[str, dict[str, bytes]] = {}
     for position, part in enumerate(parts):
         is_last = position == len(parts) - 1
         if isinstance(part, merging.Slot):
-            pieces.append(_Encoded(part, escaped))
+            pieces.append(_Encoded(part, escaped, kept.setdefault(part.field, {})))
             pieces += [] if is_last else [quoted_printable.SOFT_BREAK]
         elif part:
             static = quoted_printable.encode(_wire(part))
@@ -201,21 +205,24 @@ def _body(source: str, *, escaped: bool) -> list[_Piece]:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """The value of a slot, encoded for a body. Values repeat (names, cities), so they are kept."""
+    """The value of a slot, encoded for a body. Values repeat, from copy to copy (names, cities) or
+    in one, so all slots of a field keep them together."""
 
     slot: merging.Slot
     escaped: bool
-    kept: dict[str, bytes] = field(default_factory=dict, compare=False)
+    kept: dict[str, bytes]
 
-    def __call__(self, filling: _Filling) -> bytes:
-        return self.kept.get(filling.values.get(self.slot.field)) or self._encode(filling.values)
+    def __call__(self, copy: Copy, values: Values) -> bytes:
+        return self.encode(values)
 
-    def _encode(self, values: Mapping[str, object]) -> bytes:
+    def encode(self, values: Values) -> bytes:
         text = _text(self.slot, values)
         if text is self.slot.fallback:
             return quoted_printable.encode(_wire(text))
         encoded = quoted_printable.encode(_wire(_escape(text) if self.escaped else text))
-        if len(self.kept) < _MOST_KEPT and len(text) < 200:
+        if len(self.kept) >= _MOST_KEPT:
+            self.kept.clear()
+        if len(text) < 200:
             self.kept[text] = encoded
         return encoded
 
@@ -255,18 +262,22 @@ def _wire(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-# ---- one formatting of bytes
+# ---- pieces in their places
 
 
-def _compiled(pieces: list[_Piece]) -> tuple[bytes, list[tuple[bytes, _Filler]]]:
-    """A format with a named place for every piece that depends on the copy, and these by name;
-    what stands in several places is made once."""
-    names: dict[_Filler, bytes] = {}
-    form = []
+def _compiled(pieces: list[_Piece]) -> tuple[list[bytes], list[tuple[int, _Filler]]]:
+    """The pieces with what depends on the copy left empty, and that by its place; static pieces
+    that follow each other are one."""
+    parts: list[bytes] = []
+    fillers: list[tuple[int, _Filler]] = []
+    was_static = False
     for piece in pieces:
-        if isinstance(piece, bytes):
-            form.append(piece.replace(b"%", b"%%"))
+        is_static = isinstance(piece, bytes)
+        if is_static and was_static:
+            parts[-1] += piece
         else:
-            name = names.setdefault(piece, b"%d" % len(names))
-            form.append(b"%%(%b)b" % name)
-    return b"".join(form), [(name, piece) for piece, name in names.items()]
+            parts.append(piece if is_static else b"")
+        if not is_static:
+            fillers.append((len(parts) - 1, piece))
+        was_static = is_static
+    return parts, fillers

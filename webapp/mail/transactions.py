@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from webapp.mail.line import Broken, Line
 from webapp.mail.replies import Reply
@@ -31,8 +31,7 @@ class Phase(StrEnum):
     ANSWERED = "answered"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one message: `reply` None where the line broke before an answer."""
 
     phase: Phase
