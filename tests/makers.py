@@ -8,12 +8,22 @@ from webapp.accounts.models import User, Workspace
 from webapp.bulk_email import draining, preparing, sending
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import BulkEmail
-from webapp.delivery import tallying
-from webapp.delivery.models import Connection, Recipient, Suppression, Tally
+from webapp.delivery import parking, recording, tallying
+from webapp.delivery.models import (
+    Arrival,
+    ArrivalStage,
+    Connection,
+    ParkedReport,
+    Recipient,
+    Suppression,
+    Tally,
+)
 from webapp.extensions import db
 from webapp.forms import writing
 from webapp.forms.models import FieldKind, Form
+from webapp.lib import clock
 from webapp.mail.conversation import Server
+from webapp.mail.reports import Report, ReportKind
 
 TOKEN_KEY = b"k" * 32
 
@@ -110,6 +120,26 @@ def send(bulk_email: BulkEmail, **setting) -> None:
     """Start, prepare and hand over everything that is due."""
     start(bulk_email)
     draining.drain(make_setting(**setting), seconds=30)
+
+
+def make_parked(connection: Connection, report: Report | None = None) -> ParkedReport:
+    """A report that nobody could match, as it lies in the Unmatched tray."""
+    arrival = Arrival(
+        connection_id=connection.id,
+        workspace_id=connection.workspace_id,
+        provider=connection.provider,
+        body=b"[<as it came>]",
+        dedupe_key=secrets.token_hex(8),
+        stage=ArrivalStage.DIGESTED,
+    )
+    db.session.add(arrival)
+    db.session.flush()
+    said = report or Report(ReportKind.BOUNCED, None, "ann@x.test", clock.now(), reply="550 No")
+    parking.park(recording.said_by(arrival, [said]))
+    parked = db.session.query(ParkedReport).filter_by(arrival_id=arrival.id).one()
+    parked.next_try_at, parked.unmatched_at = None, clock.now()
+    db.session.commit()
+    return parked
 
 
 def statuses(bulk_email: BulkEmail) -> dict[str, str]:

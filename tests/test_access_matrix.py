@@ -11,7 +11,7 @@ from tests import makers
 from tests.cast import make_user, signed_in_client
 from webapp.accounts.models import Invitation, Member, Role
 from webapp.delivery import suppressing
-from webapp.delivery.models import Recipient, Suppression
+from webapp.delivery.models import ArrivalStage, Recipient, Suppression
 from webapp.extensions import db
 from webapp.forms.models import Export, Field, Import, Record, View
 from webapp.lib import clock
@@ -55,6 +55,9 @@ NEEDS: dict[str, object] = {
     "email_tracker.live_recipients": VIEWER, "email_tracker.live_overview": VIEWER,
     "email_tracker.copy": VIEWER, "email_tracker.decide": EDITOR,
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
+    "email_tracker.tray": VIEWER, "email_tracker.unmatched_report": VIEWER,
+    "email_tracker.unreadable_arrival": VIEWER, "email_tracker.attach": EDITOR,
+    "email_tracker.put_aside": EDITOR, "email_tracker.undo": EDITOR,
     "email_tracker.live_copy": VIEWER, "email_tracker.statuses": VIEWER, "forms.search": VIEWER,
 }  # fmt: skip
 # Flask-Security's own pages, and the sandbox's, whose tests say the same of them
@@ -89,6 +92,10 @@ def world(app: Flask, cast) -> dict[str, object]:
     db.session.add_all(rows.values())
     db.session.commit()
     ids = {name: row.id for name, row in rows.items()}
+    parked = makers.make_parked(connection)
+    parked.arrival.stage = ArrivalStage.UNREADABLE
+    db.session.commit()
+    ids |= {"parked_id": parked.id, "arrival_id": parked.arrival_id}
     one = {
         "record_id": Record,
         "field_id": Field,

@@ -59,6 +59,7 @@ PAGES = [
     HOME + "/connections/1",
     HOME + "/suppressions",
     HOME + "/emails/1/doubtful",
+    HOME + "/unmatched",
     HOME + "/emails/2/send",
     HOME + "/adopt",
     HOME + "/sandbox",

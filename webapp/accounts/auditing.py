@@ -39,6 +39,9 @@ WORDS = {
     "plugin.removed": "removed a plugin",
     "records.deleted": "deleted records",
     "records.imported": "imported records",
+    "report.attached": "attached an unmatched report to a copy",
+    "report.put_aside": "put an unmatched report aside",
+    "report.taken_back": "took an unmatched report back into the tray",
     "workspace.changed": "changed the settings",
     "workspace.created": "created the workspace",
 }

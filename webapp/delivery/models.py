@@ -301,6 +301,13 @@ class Arrival(db.Model):
             sqlite_where=text("stage = 'stored'"),
             postgresql_where=text("stage = 'stored'"),
         ),
+        Index(
+            "ix_arrivals_unreadable",
+            "workspace_id",
+            "id",
+            sqlite_where=text("stage = 'unreadable'"),
+            postgresql_where=text("stage = 'unreadable'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -330,14 +337,15 @@ class Event(db.Model):
 
     __tablename__ = "events"
     __table_args__ = (
-        # the key is a 64-bit hash of what makes an event the same: providers repeat themselves
+        # the key is a 64-bit hash of what makes an event the same: providers repeat themselves.
+        # One that is superseded gives it up, so that the same may be stored anew
         UniqueConstraint("recipient_id", "key"),
         Index(None, "arrival_id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id", ondelete="CASCADE"))
-    key: Mapped[int] = mapped_column(BigId)
+    key: Mapped[int | None] = mapped_column(BigId)
     arrival_id: Mapped[int | None] = mapped_column(ForeignKey("arrivals.id", ondelete="SET NULL"))
     kind: Mapped[str] = mapped_column(String(20))
     status: Mapped[Status | None] = mapped_column(StatusColumn)  # what this event alone says
@@ -360,6 +368,7 @@ class ParkedReport(db.Model):
     __table_args__ = (
         UniqueConstraint("arrival_id", "position"),
         Index(None, "workspace_id", "unmatched_at"),
+        Index(None, "unmatched_at"),
         Index(None, "next_try_at"),
     )
 
@@ -372,7 +381,14 @@ class ParkedReport(db.Model):
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     unmatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     why: Mapped[str] = mapped_column(String(300), default="")
+    # a person has dealt with it: attached it to a copy (then there is an Event), or put it aside
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+    arrival: Mapped[Arrival] = relationship()
+    event: Mapped[Event | None] = relationship()
 
 
 class Suppression(db.Model):

@@ -49,21 +49,25 @@ def try_again(token_key: bytes, limit: int = 500) -> int:
     ).all()
     matched = 0
     for parked, arrival in due:
-        said = Said(
-            _from_json(parked.report),
-            arrival.id,
-            parked.position,
-            arrival.connection_id,
-            arrival.workspace_id,
-            arrival.received_at,
-        )
-        if recording.record([said], token_key):
+        if recording.record([said_of(parked, arrival)], token_key):
             _put_off(parked, now)
         else:
             db.session.delete(parked)
             matched += 1
     db.session.commit()
     return matched
+
+
+def said_of(parked: ParkedReport, arrival: Arrival) -> Said:
+    """What was parked, as it was first said."""
+    return Said(
+        report_of(parked),
+        arrival.id,
+        parked.position,
+        arrival.connection_id,
+        arrival.workspace_id,
+        arrival.received_at,
+    )
 
 
 def are_due() -> bool:
@@ -106,7 +110,8 @@ def _as_json(report: Report) -> dict:
     return asdict(report) | {"happened_at": at.isoformat() if at else None}
 
 
-def _from_json(stored: dict) -> Report:
+def report_of(parked: ParkedReport) -> Report:
+    stored = parked.report
     at, cause = stored["happened_at"], stored["cause"]
     return Report(
         **stored

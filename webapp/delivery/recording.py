@@ -83,18 +83,18 @@ def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = Fals
 
 def record_unsubscribe(recipient: Recipient, at: datetime) -> None:
     """A person said so on our own page: an Event like any other, matched by the person."""
-    said = Said(
-        Report(ReportKind.UNSUBSCRIBED, None, recipient.address, at, native="unsubscribe page"),
-        None,
-        0,
-        None,
-        recipient.workspace_id,
-        at,
-    )
-    new = _store([_Matched(said, recipient.id, MatchedBy.PERSON)])
+    report = Report(ReportKind.UNSUBSCRIBED, None, recipient.address, at, native="unsubscribe page")
+    record_by_hand(Said(report, None, 0, None, recipient.workspace_id, at), recipient.id)
+
+
+def record_by_hand(said: Said, recipient_id: int) -> int | None:
+    """A person says of which copy this is said: an Event with its full effect, in the caller's
+    transaction. Its id; None where the copy has that Event by now."""
+    new = _store([_Matched(said, recipient_id, MatchedBy.PERSON)])
     _raise(new)
     _note_facts(new)
     _suppress(new)
+    return next(iter(new.values()), None)
 
 
 # ---- matching

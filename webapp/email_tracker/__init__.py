@@ -4,7 +4,7 @@ from flask import Flask, url_for
 
 from webapp import queue
 from webapp.accounts.models import Workspace
-from webapp.email_tracker import jobs, panels, routes_return
+from webapp.email_tracker import jobs, panels, routes_return, routes_unmatched
 from webapp.email_tracker.hooks import hooks
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
@@ -13,7 +13,7 @@ from webapp.forms import sources
 from webapp.plugins import catalogue, slots
 from webapp.plugins.slots import Panel, Tab
 
-ROUTES = (routes_return,)  # they add their pages to the blueprint
+ROUTES = (routes_return, routes_unmatched)  # they add their pages to the blueprint
 
 
 def _help_address(workspace: Workspace) -> str:
@@ -31,6 +31,9 @@ def init_app(app: Flask) -> None:
 
     name = PLUGIN.name
     slots.fill(slots.bulk_emails_banners, Panel("install", "Install the tracker", panels.banner))
+    slots.fill(
+        slots.bulk_emails_banners, Panel("unmatched", "Unmatched", panels.unmatched_link, name)
+    )
     slots.fill(
         slots.bulk_email_panels, Panel("overview", "Overview", panels.overview, name, order=10)
     )

@@ -6,7 +6,7 @@ from flask import current_app
 
 from webapp import providers, queue
 from webapp.accounts.models import Workspace
-from webapp.delivery import parking
+from webapp.delivery import attaching, parking
 from webapp.email_tracker import confirming, digesting, polling
 from webapp.extensions import db
 
@@ -62,4 +62,5 @@ def tick() -> None:
         queue.wake(confirm, connection_id)
     for connection_id in polling.due():
         queue.wake(look_into_mailbox, connection_id)
+    attaching.forget_old()
     db.session.rollback()

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from flask import current_app, render_template, request, url_for
+from markupsafe import Markup
 from sqlalchemy import or_, select
 
 from webapp.accounts.access import is_allowed
@@ -14,7 +15,7 @@ from webapp.delivery import tallying
 from webapp.delivery.models import Connection, Recipient, Tally
 from webapp.delivery.models_return import ReturnWay
 from webapp.delivery.statuses import Status
-from webapp.email_tracker import recipients, wording
+from webapp.email_tracker import recipients, unmatched, wording
 from webapp.email_tracker.plugin import PLUGIN, stats_form
 from webapp.email_tracker.recipients import RecipientQuery
 from webapp.extensions import db
@@ -42,7 +43,9 @@ def return_link(connection: Connection) -> str:
     workspace = db.session.get_one(Workspace, connection.workspace_id)
     url = url_for("email_tracker.return_way", slug=workspace.slug, connection_id=connection.id)
     way = db.session.get(ReturnWay, connection.id)
-    return render_template("email_tracker/_return_link.html", way=way, url=url)
+    is_on = PLUGIN.name in installing.installed(workspace)
+    tray = Markup(unmatched_link(workspace)) if is_on else ""
+    return render_template("email_tracker/_return_link.html", way=way, url=url, unmatched=tray)
 
 
 def banner(workspace: Workspace) -> str:
@@ -52,6 +55,16 @@ def banner(workspace: Workspace) -> str:
     return render_template(
         "email_tracker/_banner.html", workspace=workspace, is_admin=is_allowed(Role.ADMIN)
     )
+
+
+def unmatched_link(workspace: Workspace) -> str:
+    """The way to the Unmatched tray, where anything is in it."""
+    counts = unmatched.count(workspace)
+    if not counts.open and not counts.unreadable:
+        return ""
+    show = "" if counts.open else "unreadable"
+    url = url_for("email_tracker.tray", slug=workspace.slug, **({"show": show} if show else {}))
+    return render_template("email_tracker/_unmatched_link.html", counts=counts, url=url)
 
 
 def overview(bulk_email: BulkEmail) -> str:

@@ -23,7 +23,7 @@ from webapp.extensions import db
 from webapp.forms.models import Record
 from webapp.mail.causes import WORDS, Cause
 
-_KINDS = {
+KINDS = {
     "processed": "The provider took it over",
     "deferred": "Their server asked to come back later",
     "delivered": "Their server accepted it",
@@ -192,7 +192,7 @@ def _event(row: Event) -> Entry:
     icon, tone = _icon(row.status)
     return Entry(
         at=row.happened_at,
-        title=_KINDS.get(row.kind, row.kind),
+        title=KINDS.get(row.kind, row.kind),
         status=row.status,
         cause=_sentence(row.cause),
         raw=row.reply,
