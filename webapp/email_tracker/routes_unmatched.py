@@ -1,6 +1,6 @@
 """The Unmatched tray: everybody reads it, editors decide what becomes of what is in it."""
 
-from flask import Response, abort, request, url_for
+from flask import Response, abort, current_app, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 
@@ -10,7 +10,7 @@ from webapp.accounts.models import Role, User, Workspace
 from webapp.bulk_email.access import enter
 from webapp.delivery import attaching, parking
 from webapp.delivery.models import Arrival, ArrivalStage, ParkedReport, Recipient
-from webapp.email_tracker import timeline, unmatched
+from webapp.email_tracker import timeline, unmatched, wording
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
 from webapp.extensions import db
@@ -49,12 +49,13 @@ def unmatched_report(slug: str, parked_id: int) -> Response:
     workspace = _enter(slug)
     found = access.find(ParkedReport, parked_id, workspace)
     address = request.args.get("q", "").strip()[:320]
+    product = current_app.config["SETTINGS"].product_name
     return render(
         "email_tracker/unmatched_report.html", workspace=workspace, parked=found,
         report=parking.report_of(found), kinds=timeline.KINDS, words=address,
         suggestions=unmatched.suggestions(found, address), copy=attaching.copy_of(found),
         raw=unmatched.raw_text(found.arrival), provider=providers.READERS[found.arrival.provider],
-        may_decide=access.is_allowed(Role.EDITOR),
+        may_decide=access.is_allowed(Role.EDITOR), say=lambda copy: wording.say(copy, product),
     )  # fmt: skip
 
 
