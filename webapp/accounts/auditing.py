@@ -21,6 +21,7 @@ WORDS = {
     "email.not_started": "could not start a scheduled email",
     "email.paused": "paused an email",
     "email.rescheduled": "rescheduled an email",
+    "email.resent": "sent an email again to some",
     "email.resumed": "resumed an email",
     "email.scheduled": "scheduled an email",
     "email.sent": "sent an email",

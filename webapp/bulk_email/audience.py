@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select
 
+from webapp.bulk_email import eligibility
 from webapp.bulk_email.models import BulkEmail, OnePer
 from webapp.delivery.models import Recipient, Suppression
 from webapp.delivery.statuses import Status, StatusColumn
@@ -43,6 +44,18 @@ def count(bulk_email: BulkEmail) -> Counts:
     return Counts(total, fine, no_address, duplicates, sum(found.values()))
 
 
+def selected(bulk_email: BulkEmail, after: int = 0, until: int | None = None) -> Select:
+    """SELECT of the ids of the records that get the email, or are listed with the reason why not:
+    those of its filter, and of them, where it is sent again, only who may get it again."""
+    statement = filtering.selected_records(bulk_email.form, bulk_email.filter, until)
+    if after:
+        statement = statement.where(Record.id > after)
+    if bulk_email.parent_id is None:
+        return statement
+    copies = eligibility.judged(bulk_email, after, until).subquery()
+    return statement.join(copies, and_(copies.c.record_id == Record.id, copies.c.refusal.is_(None)))
+
+
 def judged(bulk_email: BulkEmail, after: int = 0, until: int | None = None) -> Select:
     """(record_id, address, address_key, values, status, cause, reason) of the records selected with
     ids above `after` and up to `until`; those up to `after` are Recipients of the email by now."""
@@ -66,15 +79,13 @@ def judged(bulk_email: BulkEmail, after: int = 0, until: int | None = None) -> S
 
 def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select:
     """Every record with its address, and why it would not be sent to (NULL: it would)."""
-    selected = filtering.selected_records(bulk_email.form, bulk_email.filter, until)
-    if after:
-        selected = selected.where(Record.id > after)
-    address = _address_of(bulk_email, after, until)
-    doubles = _doubles(selected, address).subquery()
-    key = RecordAddress.address_key
+    chosen = selected(bulk_email, after, until)
+    joined = _address_of(bulk_email, after, until)
+    address, key, problem = eligibility.address_columns(bulk_email)
+    doubles = _doubles(chosen, joined, key).subquery()
     is_double = [doubles.c.record_id.is_not(None)] if bulk_email.one_per != OnePer.RECORD else []
     if is_double and after:
-        is_double.append(_is_frozen(bulk_email))
+        is_double.append(_is_frozen(bulk_email, key))
     cause = case(
         (key.is_(None), literal(Cause.INVALID_ADDRESS.value)),
         *((condition, literal(Cause.DUPLICATE.value)) for condition in is_double),
@@ -84,15 +95,15 @@ def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select
     )
     columns = (
         Record.id.label("record_id"),
-        func.coalesce(RecordAddress.address, "").label("address"),
-        key,
-        func.coalesce(RecordAddress.problem, MISSING).label("problem"),
+        func.coalesce(address, "").label("address"),
+        key.label("address_key"),
+        func.coalesce(problem, MISSING).label("problem"),
         Record.values,
         cause.label("cause"),
     )
     rows = (
-        selected.with_only_columns(*columns)
-        .outerjoin(RecordAddress, address)
+        chosen.with_only_columns(*columns)
+        .outerjoin(RecordAddress, joined)
         .outerjoin(doubles, doubles.c.record_id == Record.id)
         .outerjoin(
             Suppression,
@@ -107,18 +118,16 @@ def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select
     return rows.offset(0) if after else rows
 
 
-def _doubles(selected: Select, address: ColumnElement[bool]) -> Select:
-    """Ids of those among `selected` whose address stands in an earlier one. Only ids and addresses
+def _doubles(chosen: Select, joined: ColumnElement[bool], key: ColumnElement) -> Select:
+    """Ids of those `chosen` whose address stands in an earlier one. Only ids and addresses
     are sorted for it, not whole records."""
     turns = (
-        selected.with_only_columns(
+        chosen.with_only_columns(
             Record.id.label("record_id"),
-            RecordAddress.address_key,
-            func.row_number()
-            .over(partition_by=RecordAddress.address_key, order_by=Record.id)
-            .label("turn"),
+            key.label("address_key"),
+            func.row_number().over(partition_by=key, order_by=Record.id).label("turn"),
         )
-        .join(RecordAddress, address)
+        .join(RecordAddress, joined)
         .subquery()
     )
     return select(turns.c.record_id).where(turns.c.turn > 1, turns.c.address_key.is_not(None))
@@ -137,13 +146,13 @@ def _address_of(bulk_email: BulkEmail, after: int, until: int | None) -> ColumnE
     )
 
 
-def _is_frozen(bulk_email: BulkEmail) -> ColumnElement[bool]:
+def _is_frozen(bulk_email: BulkEmail, key: ColumnElement) -> ColumnElement[bool]:
     """Whether a chunk before has the address: one look into the index of addresses for each record.
     As an EXISTS, PostgreSQL reads all those before into a hash, chunk for chunk; with a word about
     record ids, SQLite walks through them, record for record."""
     found = select(Recipient.id).where(
         Recipient.bulk_email_id == bulk_email.id,
-        Recipient.address_key == RecordAddress.address_key,
+        Recipient.address_key == key,
     )
     return found.limit(1).scalar_subquery().is_not(None)
 

@@ -56,9 +56,9 @@ def new_draft(workspace: Workspace, by: User) -> BulkEmail:
 
 
 def duplicate(original: BulkEmail, by: User) -> BulkEmail:
-    """A new draft that says the same to the same. Commits."""
+    """A new draft that says the same to the same; that of a resend stays one. Commits."""
     kept = ("workspace_id", "form_id", "address_field_id", "filter", "one_per", "subject", "body")
-    kept += ("from_name", "from_address", "reply_to", "connection_id")
+    kept += ("from_name", "from_address", "reply_to", "connection_id", "parent_id", "resend")
     draft = BulkEmail(created_by_id=by.id, **{name: getattr(original, name) for name in kept})
     db.session.add(draft)
     db.session.commit()

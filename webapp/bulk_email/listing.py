@@ -1,6 +1,8 @@
 """All emails of a workspace, and what is said of each in one line."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -19,10 +21,13 @@ PAGE = 30
 LIVE = (Stage.SCHEDULED, Stage.PREPARING, Stage.SENDING)
 OVER = (Stage.FINISHED, Stage.CANCELLED)
 
+Children = dict[int, list[tuple[BulkEmail, Tally | None]]]
+
 
 @dataclass(frozen=True)
 class Line:
-    """One email as the list shows it. `done` of `expected` while it is prepared or sent."""
+    """One email as the list shows it. `done` of `expected` while it is prepared or sent; `depth`: 1
+    for one that sends another again; `later`: whom those that send it again have reached."""
 
     bulk_email: BulkEmail
     books: Books
@@ -32,6 +37,13 @@ class Line:
     expected: int
     is_live: bool
     speed: Speed
+    depth: int = 0
+    later: int = 0
+
+    @property
+    def lost(self) -> int:
+        """How many did not get it, and will not by this email."""
+        return self.books.bounced + self.books.dropped + self.books.failed
 
     @property
     def is_sending(self) -> bool:
@@ -58,22 +70,59 @@ class Line:
         return email.scheduled_at or email.started_at or email.changed_at
 
 
-def lines(workspace: Workspace, before: int | None = None) -> list[Line]:
-    """A page of emails and one more, newest first."""
+def lines(workspace: Workspace, before: int | None = None) -> tuple[list[Line], int | None]:
+    """(a page of emails, newest first, each followed by those that send it again; the id before
+    which older ones begin, or None)."""
     statement = (
         select(BulkEmail, Tally)
         .outerjoin(Tally, Tally.bulk_email_id == BulkEmail.id)
-        .where(BulkEmail.workspace_id == workspace.id)
+        .where(BulkEmail.workspace_id == workspace.id, BulkEmail.parent_id.is_(None))
         .order_by(BulkEmail.id.desc())
         .limit(PAGE + 1)
     )
     if before:
         statement = statement.where(BulkEmail.id < before)
     rows = db.session.execute(statement).all()
+    shown = rows[:PAGE]
+    children = descendants([bulk_email.id for bulk_email, _ in shown])
     speeds = measuring.speeds(BulkEmail.workspace_id == workspace.id)
-    return [
-        line(bulk_email, tally, speeds.get(bulk_email.id, Speed())) for bulk_email, tally in rows
-    ]
+    found: list[Line] = []
+
+    def add(bulk_email: BulkEmail, tally: Tally | None, depth: int) -> None:
+        made = line(bulk_email, tally, speeds.get(bulk_email.id, Speed()))
+        later = reached_later(bulk_email.id, children)
+        found.append(replace(made, depth=depth, later=later))
+        for child in children.get(bulk_email.id, []):
+            add(*child, depth + 1)
+
+    for bulk_email, tally in shown:
+        add(bulk_email, tally, 0)
+    return found, shown[-1][0].id if len(rows) > PAGE else None
+
+
+def descendants(ids: Sequence[int]) -> Children:
+    """The emails that send those of `ids` again, and those that send these again, by parent, the
+    oldest first: a query for each generation."""
+    found: Children = defaultdict(list)
+    while ids:
+        rows = db.session.execute(
+            select(BulkEmail, Tally)
+            .outerjoin(Tally, Tally.bulk_email_id == BulkEmail.id)
+            .where(BulkEmail.parent_id.in_(ids))
+            .order_by(BulkEmail.id)
+        ).all()
+        for bulk_email, tally in rows:
+            found[bulk_email.parent_id].append((bulk_email, tally))
+        ids = [bulk_email.id for bulk_email, _ in rows]
+    return found
+
+
+def reached_later(bulk_email_id: int, children: Children) -> int:
+    """How many people an email reached only by being sent again."""
+    return sum(
+        (tally.delivered if tally else 0) + reached_later(child.id, children)
+        for child, tally in children.get(bulk_email_id, [])
+    )
 
 
 def line(bulk_email: BulkEmail, tally: Tally | None, speed: Speed) -> Line:

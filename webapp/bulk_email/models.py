@@ -91,7 +91,12 @@ class BulkEmail(db.Model):
     prepare_until: Mapped[int | None] = mapped_column(BigId)  # the last one selected
     expected: Mapped[int] = mapped_column(default=0)  # records counted at the start, for progress
     last_served_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_emails.id", ondelete="SET NULL"))
+    # sent again to copies of its parent that had failed: delivery.selecting.Selection as JSON, and
+    # {"addresses": {record id: address}} where one is written to that the record does not have
+    parent_id: Mapped[int | None] = mapped_column(
+        ForeignKey("bulk_emails.id", ondelete="SET NULL"), index=True
+    )
+    resend: Mapped[dict] = mapped_column(Json, default=dict)
 
     workspace: Mapped[Workspace] = relationship()
     form: Mapped[Form | None] = relationship()
@@ -100,3 +105,4 @@ class BulkEmail(db.Model):
     created_by: Mapped[User | None] = relationship(foreign_keys=[created_by_id])
     started_by: Mapped[User | None] = relationship(foreign_keys=[started_by_id])
     tally: Mapped[Tally | None] = relationship(viewonly=True, uselist=False)
+    parent: Mapped["BulkEmail | None"] = relationship(remote_side=[id])

@@ -2,7 +2,7 @@
 
 from sqlalchemy import case, func, insert, select
 
-from webapp.bulk_email import audience
+from webapp.bulk_email import audience, eligibility
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import tallying
 from webapp.delivery.models import Recipient
@@ -20,6 +20,7 @@ def prepare_some(bulk_email_id: int) -> bool:
 
     Two workers at the same email: the second finds prepared_to moved on and does nothing.
     """
+    _wait_for_relatives(bulk_email_id)
     bulk_email = db.session.get(BulkEmail, bulk_email_id, with_for_update=True)
     if bulk_email is None or bulk_email.stage != Stage.PREPARING or bulk_email.form is None:
         db.session.rollback()
@@ -37,8 +38,21 @@ def prepare_some(bulk_email_id: int) -> bool:
     return True
 
 
+def _wait_for_relatives(bulk_email_id: int) -> None:
+    """Chunks of an email's children are prepared one after the other: who is in one of them is in
+    no other."""
+    parent_id = db.session.scalar(select(BulkEmail.parent_id).where(BulkEmail.id == bulk_email_id))
+    while parent_id is not None:
+        bulk_email_id = parent_id
+        parent_id = db.session.scalar(
+            select(BulkEmail.parent_id).where(BulkEmail.id == bulk_email_id).with_for_update()
+        )
+
+
 def _chunk_end(bulk_email: BulkEmail) -> int | None:
     """The last record id of the next chunk; None when all are prepared."""
+    if bulk_email.parent_id is not None:
+        return eligibility.chunk_end(bulk_email, CHUNK)
     ids = (
         filtering.selected_records(bulk_email.form, bulk_email.filter, bulk_email.prepare_until)
         .where(Record.id > bulk_email.prepared_to)
@@ -68,6 +82,8 @@ def _freeze_chunk(bulk_email: BulkEmail, begin: int, end: int) -> None:
         "reply": rows.c.reason,
         "next_try_at": now,
     }
+    if bulk_email.parent_id is not None:
+        columns["resend_of_id"] = eligibility.copy_of(bulk_email, rows.c.record_id)
     literals = [
         db.literal(value, getattr(Recipient, name).type)
         if isinstance(value, (int, str)) or value is now

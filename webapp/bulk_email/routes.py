@@ -43,12 +43,11 @@ def live_list(slug: str) -> Response:
 
 def list_context(workspace: Workspace) -> dict:
     before = request.args.get("before", type=int)
-    lines = listing.lines(workspace, before)
-    shown = lines[: listing.PAGE]
+    shown, older = listing.lines(workspace, before)
     return {
         "workspace": workspace,
         "lines": shown,
-        "older": shown[-1].bulk_email.id if len(lines) > listing.PAGE else None,
+        "older": older,
         "before": before,
         "version": listing.version(workspace),
         "is_live": any(line.is_live for line in shown),

@@ -12,14 +12,13 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.accounts import auditing
 from webapp.accounts.models import User
-from webapp.bulk_email import composing, freezing
+from webapp.bulk_email import audience, composing, freezing
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.columns import database_now
 from webapp.delivery import leasing, raising, tallying
 from webapp.delivery.models import Recipient, Tally
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
-from webapp.forms import filtering
 from webapp.lib import clock
 from webapp.mail.causes import Cause
 
@@ -51,7 +50,7 @@ def start(
     """
     composing.renew_filter(bulk_email)
     frozen = freezing.freeze(bulk_email)
-    ids = filtering.selected_records(bulk_email.form, bulk_email.filter).subquery()
+    ids = audience.selected(bulk_email).subquery()
     last, expected = db.session.execute(select(func.max(ids.c.id), func.count())).one()
     now = clock.now()
     values = {

@@ -18,6 +18,7 @@ DONE: dict[str, str] = {
     "email.cancelled": "cancelled it",
     "email.deadline_changed": "changed the end of the tries from {from} to {to}",
     "email.sent_again": "sent {copies} doubtful or failed copies again",
+    "email.resent": "sent it again to {selected} people, as an email of its own",
     "email.marked_as_sent": "marked {copies} doubtful copies as sent",
 }
 

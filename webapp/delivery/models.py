@@ -192,6 +192,12 @@ class Recipient(db.Model):
             sqlite_where=text("provider_message_id IS NOT NULL"),
             postgresql_where=text("provider_message_id IS NOT NULL"),
         ),
+        Index(
+            "ix_recipients_resend_of_id",
+            "resend_of_id",
+            sqlite_where=text("resend_of_id IS NOT NULL"),
+            postgresql_where=text("resend_of_id IS NOT NULL"),
+        ),
         # what the sender takes next, and what the sweeper looks at: few rows at any time
         Index(
             "ix_recipients_waiting",

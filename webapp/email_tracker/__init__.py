@@ -4,7 +4,7 @@ from flask import Flask, url_for
 
 from webapp import queue
 from webapp.accounts.models import Workspace
-from webapp.email_tracker import jobs, panels, routes_return, routes_unmatched
+from webapp.email_tracker import jobs, panels, routes_resend, routes_return, routes_unmatched
 from webapp.email_tracker.hooks import hooks
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
@@ -13,7 +13,7 @@ from webapp.forms import sources
 from webapp.plugins import catalogue, slots
 from webapp.plugins.slots import Panel, Tab
 
-ROUTES = (routes_return, routes_unmatched)  # they add their pages to the blueprint
+ROUTES = (routes_resend, routes_return, routes_unmatched)  # they add their pages to the blueprint
 
 
 def _help_address(workspace: Workspace) -> str:

@@ -11,7 +11,7 @@ from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import listing, watching
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import traffic_context
-from webapp.delivery import tallying
+from webapp.delivery import selecting, tallying
 from webapp.delivery.models import Connection, Recipient, Tally
 from webapp.delivery.models_return import ReturnWay
 from webapp.delivery.statuses import Status
@@ -21,7 +21,7 @@ from webapp.email_tracker.recipients import RecipientQuery
 from webapp.extensions import db
 from webapp.forms.models import Record, RecordAddress
 from webapp.lib import clock
-from webapp.mail.causes import WORDS, Cause, Words
+from webapp.mail.causes import Cause, Words
 from webapp.plugins import installing
 
 PART_WORDS = {
@@ -102,7 +102,7 @@ def _groups(bulk_email: BulkEmail) -> list[dict]:
 
 
 _SHOW_OF: dict[Status, str] = {
-    status: "ended" if status in recipients.ENDED else part
+    status: "ended" if status in selecting.ENDED else part
     for part, statuses in tallying.PARTS.items()
     for status in statuses
 }
@@ -142,7 +142,7 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "no_final_word": books.sent if settled else 0,
         "preparing": bulk_email.stage in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING),
         "part_words": PART_WORDS,
-        "cause_words": WORDS[Cause(query.cause)].sentence if query.cause in list(Cause) else "",
+        "cause_words": wording.cause_sentence(query.cause),
         "form": stats_form(bulk_email.workspace),
         "now": clock.now(),
     }

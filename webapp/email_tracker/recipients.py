@@ -4,25 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 
-from webapp.columns import folded
+from webapp.delivery import selecting
 from webapp.delivery.models import Recipient
-from webapp.delivery.statuses import Group, Status, group_of
-from webapp.delivery.tallying import PARTS
+from webapp.delivery.selecting import Selection
+from webapp.delivery.statuses import Status
 from webapp.extensions import db
 from webapp.forms import grid
 
 PAGE = 50
-# every part of the books is a filter of its own, beside the three groups
-GROUPS: dict[str, tuple[Status, ...]] = {
-    "delivered": (Status.DELIVERED,),
-    "sent": (Status.SENT,),
-    "not-sent": tuple(status for status in Status if group_of(status) is Group.NOT_SENT),
-}
-# not sent, and not tried any more
-ENDED = PARTS["bounced"] + PARTS["dropped"] + PARTS["failed"]
-FILTERS: dict[str, tuple[Status, ...]] = {**PARTS, **GROUPS, "ended": ENDED}
 SORTS: dict[str, tuple[str, ColumnElement]] = {
     "name": ("Name", func.lower(Recipient.name)),
     "address": ("Address", func.lower(Recipient.address)),
@@ -35,14 +26,19 @@ MAX_SORTED = 100_000
 
 @dataclass(frozen=True)
 class RecipientQuery:
-    """What the tab is asked for. `show` is a key of FILTERS or ""; `sort` one of SORTS, "-" before
-    it for descending, or "" for the order of the records; `cause` narrows to one reason."""
+    """What the tab is asked for. `show` is a key of selecting.FILTERS or ""; `sort` one of SORTS,
+    "-" before it for descending, or "" for the order of the records; `cause` narrows to one
+    reason."""
 
     show: str = ""
     search: str = ""
     sort: str = ""
     after: str = ""
     cause: str = ""
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(self.show, self.cause, self.search)
 
     def url_values(self, **changes: str) -> str:
         values = {
@@ -85,19 +81,9 @@ def causes(bulk_email_id: int) -> list[tuple[Status, str, int]]:
 
 
 def _selected(bulk_email_id: int, query: RecipientQuery) -> Select:
-    statement = select(Recipient).where(Recipient.bulk_email_id == bulk_email_id)
-    if query.show in FILTERS:
-        statement = statement.where(Recipient.status.in_(FILTERS[query.show]))
-    if query.cause:
-        statement = statement.where(Recipient.cause == query.cause)
-    for word in query.search.lower().split()[:6]:
-        statement = statement.where(
-            or_(
-                folded(Recipient.name).contains(word, autoescape=True),
-                folded(Recipient.address).contains(word, autoescape=True),
-            )
-        )
-    return statement
+    return select(Recipient).where(
+        Recipient.bulk_email_id == bulk_email_id, *selecting.conditions(query.selection)
+    )
 
 
 def _order(query: RecipientQuery) -> list[tuple[ColumnElement, bool]]:

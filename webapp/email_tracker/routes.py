@@ -23,7 +23,9 @@ from webapp.web import notice, render, see_other, wants_part
 email_tracker = Blueprint("email_tracker", __name__)
 
 
-def _enter(slug: str, email_id: int, role: Role = Role.VIEWER) -> tuple[Workspace, BulkEmail]:
+def enter_tracked(
+    slug: str, email_id: int, role: Role = Role.VIEWER
+) -> tuple[Workspace, BulkEmail]:
     """Find and allow: the tracker must be on, and the email tracked."""
     workspace, email = enter_email(slug, email_id, role)
     if PLUGIN.name not in installing.installed(workspace) or not email.tracked:
@@ -41,7 +43,7 @@ def _is_unchanged(email: BulkEmail) -> bool:
 @auth_required("session")
 def live_recipients(slug: str, email_id: int) -> Response:
     """The Recipients grid alone; 204 while nothing has changed."""
-    _, email = _enter(slug, email_id)
+    _, email = enter_tracked(slug, email_id)
     if _is_unchanged(email):
         return Response(status=204)
     if not wants_part():
@@ -56,7 +58,7 @@ def live_recipients(slug: str, email_id: int) -> Response:
 @auth_required("session")
 def live_overview(slug: str, email_id: int) -> Response:
     """The Overview alone; 204 while nothing has changed."""
-    _, email = _enter(slug, email_id)
+    _, email = enter_tracked(slug, email_id)
     if _is_unchanged(email):
         return Response(status=204)
     if not wants_part():
@@ -68,7 +70,7 @@ def live_overview(slug: str, email_id: int) -> Response:
 @auth_required("session")
 def copy(slug: str, email_id: int, copy_id: int) -> Response:
     """One person's copy, in the place of the grid, with an address of its own."""
-    workspace, email = _enter(slug, email_id)
+    workspace, email = enter_tracked(slug, email_id)
     found = _find(email, copy_id)
     product = current_app.config["SETTINGS"].product_name
     context = timeline.record_context(found, product) | {
@@ -90,7 +92,7 @@ def copy(slug: str, email_id: int, copy_id: int) -> Response:
 @auth_required("session")
 def live_copy(slug: str, email_id: int, copy_id: int) -> Response:
     """One person's copy alone; 204 while nothing has changed."""
-    workspace, email = _enter(slug, email_id)
+    workspace, email = enter_tracked(slug, email_id)
     if _is_unchanged(email):
         return Response(status=204)
     found = _find(email, copy_id)
@@ -117,7 +119,7 @@ def statuses(slug: str) -> Response:
 @auth_required("session")
 def decide(slug: str, email_id: int, copy_id: int, command: str) -> Response:
     """Send a doubtful copy again, or say that it has left."""
-    _, email = _enter(slug, email_id, Role.EDITOR)
+    _, email = enter_tracked(slug, email_id, Role.EDITOR)
     found = _find(email, copy_id)
     acts = {"send-again": sending.send_again, "mark-as-sent": sending.mark_as_sent}
     if command not in acts:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from webapp.bulk_email.eligibility import Refusal
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import (
     LABEL_HELP,
@@ -40,6 +41,29 @@ _MENDS_ITSELF = (Cause.TOO_FAST, Cause.GREYLISTED, Cause.UNREACHABLE)
 TOO_LATE = "It is not tried any more. Send it again later, or reach the person another way."
 
 
+# why somebody who did not get an email is not sent it again
+REFUSALS: dict[Refusal, str] = {
+    Refusal.GONE: "whose record has been deleted since",
+    Refusal.NO_ADDRESS: "without a valid address in the record",
+    Refusal.UNSUBSCRIBED: "who have unsubscribed",
+    Refusal.COMPLAINED: "who marked an earlier mail as spam",
+    Refusal.SUPPRESSED: "whose address failed before and is suppressed: it wants correcting",
+    Refusal.SENT_AGAIN: "to whom it was sent again already",
+    Refusal.TWIN: "whose address gets it by another record",
+    Refusal.SAME_ADDRESS: "whose address is still the one that failed: it wants correcting",
+    Refusal.SAME_TEXT: "whose server refused this text: change it first",
+    Refusal.TOO_EARLY: "for whom it is too early: their server wants more time",
+}
+# why copies that have not ended without success are left alone, by part of the books
+STANDING: dict[str, str] = {
+    "delivered": "who have it: delivered",
+    "sent": "to whom it was sent: no verdict yet, it may have arrived",
+    "still_trying": "to whom it is still being tried",
+    "unconfirmed": "of whom we cannot tell: decide about these first",
+    "waiting": "who still wait for their copy",
+}
+
+
 @dataclass(frozen=True)
 class Said:
     """How a copy is shown. `label` is one of the six or None; `group` one of the three."""
@@ -60,6 +84,11 @@ def say(copy: Recipient, product_name: str) -> Said:
     icon, tone = AMBER if copy.status in _HOPEFUL else ICONS[group]
     title = label_text(label, product_name) if label else before_any(copy)
     return Said(title, label, group, icon, tone, why(copy), words_of(copy))
+
+
+def cause_sentence(cause: str) -> str:
+    """What happened, for a cause as it stands in a URL; "" for none that we know."""
+    return WORDS[Cause(cause)].sentence if cause in list(Cause) else ""
 
 
 def glossary(product_name: str) -> list[tuple[str, Group, str, str, str]]:

@@ -1,0 +1,236 @@
+"""Who of those that did not get an email may be sent it again, and why each other may not: one
+SELECT for the preview and for the freezing, so that they cannot differ."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select
+from sqlalchemy.orm import aliased
+
+from webapp.bulk_email.models import BulkEmail, OnePer
+from webapp.delivery import selecting
+from webapp.delivery.models import Recipient, Suppression
+from webapp.delivery.statuses import Status
+from webapp.extensions import db
+from webapp.forms.models import Record, RecordAddress
+from webapp.lib import addresses, clock
+from webapp.mail.causes import Cause
+
+# has it, or may still get it
+REACHED = (
+    Status.QUEUED,
+    Status.RETRYING,
+    Status.UNCONFIRMED,
+    Status.SENT,
+    Status.DEFERRED,
+    Status.DELIVERED,
+)
+# the same address fails the same way
+WANT_ANOTHER_ADDRESS = (Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING, Cause.MAILBOX_DISABLED)
+WANT_ANOTHER_TEXT = (Cause.BLOCKED_CONTENT, Cause.TOO_LARGE)
+# how long to leave a server alone after it said no
+BACK_OFF: dict[Cause, timedelta] = {
+    Cause.MAILBOX_FULL: timedelta(days=1),
+    Cause.TOO_FAST: timedelta(hours=1),
+    Cause.GREYLISTED: timedelta(hours=1),
+    Cause.UNREACHABLE: timedelta(hours=1),
+}
+
+
+class Refusal(StrEnum):
+    """Why somebody who did not get the email is not sent it again."""
+
+    GONE = "gone"
+    NO_ADDRESS = "no_address"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+    SUPPRESSED = "suppressed"
+    SENT_AGAIN = "sent_again"
+    TWIN = "twin"
+    SAME_ADDRESS = "same_address"
+    SAME_TEXT = "same_text"
+    TOO_EARLY = "too_early"
+
+
+def judged(child: BulkEmail, after: int = 0, until: int | None = None) -> Select:
+    """(copy_id, record_id, refusal) of the copies of the parent that have ended without success and
+    are selected, with record ids above `after` and up to `until`. NULL: it is sent again."""
+    copy = aliased(Recipient)
+    _, key, _ = address_columns(child)
+    selection = selecting.from_json(child.resend)
+    bounds = [copy.record_id > after] if after else []
+    if until is not None:
+        bounds.append(copy.record_id <= until)
+    return (
+        select(copy.id.label("copy_id"), copy.record_id, _refusal(child, copy, key))
+        .outerjoin(Record, and_(Record.id == copy.record_id, Record.form_id == child.form_id))
+        .outerjoin(
+            RecordAddress,
+            and_(
+                RecordAddress.record_id == Record.id,
+                RecordAddress.field_id == child.address_field_id,
+            ),
+        )
+        .outerjoin(
+            Suppression,
+            and_(
+                Suppression.workspace_id == child.workspace_id,
+                Suppression.address_key == key,
+                Suppression.lifted_at.is_(None),
+            ),
+        )
+        .where(
+            copy.bulk_email_id == child.parent_id,
+            copy.status.in_(selecting.ENDED),
+            *selecting.conditions(selection, copy),
+            *bounds,
+        )
+    )
+
+
+def chunk_end(child: BulkEmail, size: int) -> int | None:
+    """The record id with which the next `size` copies of the parent end; None when there are none
+    that could be sent again. An index alone tells."""
+    ids = (
+        select(Recipient.record_id)
+        .where(
+            Recipient.bulk_email_id == child.parent_id,
+            Recipient.record_id > child.prepared_to,
+            Recipient.record_id <= child.prepare_until,
+        )
+        .order_by(Recipient.record_id)
+        .limit(size)
+        .subquery()
+    )
+    return db.session.scalar(select(func.max(ids.c.record_id)))
+
+
+def copy_of(child: BulkEmail, record_id: ColumnElement[int]) -> ColumnElement[int | None]:
+    """The id of the parent's copy for a record; NULL for an email that is nobody's child."""
+    original = aliased(Recipient)
+    return (
+        select(original.id)
+        .where(original.bulk_email_id == child.parent_id, original.record_id == record_id)
+        .scalar_subquery()
+    )
+
+
+def address_columns(bulk_email: BulkEmail) -> tuple[ColumnElement, ColumnElement, ColumnElement]:
+    """(address, address_key, problem) of a Record joined to its RecordAddress: as in the record, or
+    as it was corrected for this email alone."""
+    corrected = {
+        int(record_id): addresses.check(text)
+        for record_id, text in (bulk_email.resend or {}).get("addresses", {}).items()
+    }
+    own = (RecordAddress.address, RecordAddress.address_key, RecordAddress.problem)
+    if not corrected:
+        return own
+    names = ("address", "key", "problem")
+    return tuple(
+        case(
+            *(
+                (Record.id == record_id, literal(getattr(checked, name), column.type))
+                for record_id, checked in corrected.items()
+            ),
+            else_=column,
+        )
+        for name, column in zip(names, own, strict=True)
+    )
+
+
+def relatives(bulk_email: BulkEmail) -> list[int]:
+    """The ids of the emails that say the same to some of the same people: its parent's parents,
+    and all children of any of them."""
+    root = bulk_email
+    while root.parent is not None:
+        root = root.parent
+    found, level = {root.id}, [root.id]
+    while level:
+        level = list(db.session.scalars(select(BulkEmail.id).where(BulkEmail.parent_id.in_(level))))
+        found.update(level)
+    return sorted(found - {bulk_email.id, bulk_email.parent_id})
+
+
+def _refusal(child: BulkEmail, copy: type[Recipient], key: ColumnElement) -> ColumnElement:
+    others = relatives(child)
+    reasons = [
+        (Record.id.is_(None), Refusal.GONE),
+        (key.is_(None), Refusal.NO_ADDRESS),
+        (Suppression.cause == Cause.COMPLAINED.value, Refusal.COMPLAINED),
+        (Suppression.cause == Cause.UNSUBSCRIBED.value, Refusal.UNSUBSCRIBED),
+        *([(_sent_again(copy, others), Refusal.SENT_AGAIN)] if others else []),
+        (Suppression.id.is_not(None), Refusal.SUPPRESSED),
+        *([(_twin(copy, key), Refusal.TWIN)] if child.one_per != OnePer.RECORD else []),
+        (_fails_again(child, copy, key), Refusal.SAME_ADDRESS),
+        (_same_text(child, copy), Refusal.SAME_TEXT),
+        (_is_too_early(child, copy), Refusal.TOO_EARLY),
+    ]
+    return case(*((when, literal(str(word))) for when, word in reasons), else_=None).label(
+        "refusal"
+    )
+
+
+def _sent_again(copy: type[Recipient], others: Sequence[int]) -> ColumnElement[bool]:
+    """Whether another resend has reached the same record, or is about to."""
+    again = aliased(Recipient)
+    return (
+        select(again.id)
+        .where(
+            again.bulk_email_id.in_(others),
+            again.record_id == copy.record_id,
+            again.status.in_(REACHED),
+        )
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
+    )
+
+
+def _twin(copy: type[Recipient], key: ColumnElement) -> ColumnElement[bool]:
+    """Whether the same address got the parent by another record."""
+    twin = aliased(Recipient)
+    return (
+        select(twin.id)
+        .where(
+            twin.bulk_email_id == copy.bulk_email_id,
+            twin.address_key == key,
+            twin.id != copy.id,
+            twin.status.in_(REACHED),
+        )
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
+    )
+
+
+def _fails_again(
+    child: BulkEmail, copy: type[Recipient], key: ColumnElement
+) -> ColumnElement[bool]:
+    """The address is the one that does not exist, and nobody has said that it works again."""
+    lifted = select(Suppression.address_key).where(
+        Suppression.workspace_id == child.workspace_id, Suppression.lifted_at.is_not(None)
+    )
+    return and_(_of(copy, WANT_ANOTHER_ADDRESS), copy.address_key == key, key.not_in(lifted))
+
+
+def _same_text(child: BulkEmail, copy: type[Recipient]) -> ColumnElement[bool]:
+    """It was refused for what it says, and it says the same again."""
+    parent = child.parent
+    if parent is None or (child.subject, child.body) != (parent.subject, parent.body):
+        return false()
+    return _of(copy, WANT_ANOTHER_TEXT)
+
+
+def _is_too_early(child: BulkEmail, copy: type[Recipient]) -> ColumnElement[bool]:
+    at = child.scheduled_at or clock.now()
+    return or_(
+        *(
+            and_(copy.cause == cause.value, copy.changed_at > at - wait)
+            for cause, wait in BACK_OFF.items()
+        )
+    )
+
+
+def _of(copy: type[Recipient], causes: Sequence[Cause]) -> ColumnElement[bool]:
+    return copy.cause.in_([cause.value for cause in causes])

@@ -1,0 +1,68 @@
+"""Which copies of an email are meant: a filter of the Recipients tab, or copies ticked in it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import ColumnElement, or_
+
+from webapp.columns import folded
+from webapp.delivery.models import Recipient
+from webapp.delivery.statuses import Group, Status, group_of
+from webapp.delivery.tallying import PARTS
+
+MOST_IDS = 500
+# every part of the books is a filter of its own, beside the three groups
+GROUPS: dict[str, tuple[Status, ...]] = {
+    "delivered": (Status.DELIVERED,),
+    "sent": (Status.SENT,),
+    "not-sent": tuple(status for status in Status if group_of(status) is Group.NOT_SENT),
+}
+# not sent, and not tried any more
+ENDED = PARTS["bounced"] + PARTS["dropped"] + PARTS["failed"]
+FILTERS: dict[str, tuple[Status, ...]] = {**PARTS, **GROUPS, "ended": ENDED}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`show` is a key of FILTERS or "" for all, `cause` one reason or "", `search` words that all
+    occur in name or address; `ids`, where there are any, are the copies themselves."""
+
+    show: str = ""
+    cause: str = ""
+    search: str = ""
+    ids: tuple[int, ...] = ()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it asks for more than a status, so that only the copies can tell how many."""
+        return bool(self.cause or self.search or self.ids)
+
+    def as_json(self) -> dict:
+        return {key: list(value) if key == "ids" else value for key, value in asdict(self).items()}
+
+
+def from_json(stored: Mapping) -> Selection:
+    """What as_json made; {} is everybody."""
+    ids = tuple(stored.get("ids", ()))
+    return Selection(
+        stored.get("show", ""), stored.get("cause", ""), stored.get("search", ""), ids[:MOST_IDS]
+    )
+
+
+def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[ColumnElement]:
+    """The WHERE of `selection` over copies of one email; `copy` may be an alias."""
+    found: list[ColumnElement] = []
+    if selection.show in FILTERS:
+        found.append(copy.status.in_(FILTERS[selection.show]))
+    if selection.cause:
+        found.append(copy.cause == selection.cause)
+    if selection.ids:
+        found.append(copy.id.in_(selection.ids))
+    for word in selection.search.lower().split()[:6]:
+        found.append(
+            or_(
+                folded(copy.name).contains(word, autoescape=True),
+                folded(copy.address).contains(word, autoescape=True),
+            )
+        )
+    return found
