@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from webapp import providers
 from webapp.accounts.models import User, Workspace
@@ -158,3 +159,8 @@ def suppressed_addresses(workspace: Workspace) -> list[str]:
     """Who gets no more mail from the workspace."""
     rows = db.session.query(Suppression).filter_by(workspace_id=workspace.id, lifted_at=None)
     return [row.address for row in rows]
+
+
+def clock_tomorrow() -> datetime:
+    """A moment that is to come, wherever the clocks stand."""
+    return clock.now() + timedelta(days=1, hours=12)

@@ -54,6 +54,7 @@ NEEDS: dict[str, object] = {
     "bulk_email.suppressions": ADMIN, "bulk_email.lift": ADMIN,
     "email_tracker.live_recipients": VIEWER, "email_tracker.live_overview": VIEWER,
     "email_tracker.copy": VIEWER, "email_tracker.decide": EDITOR,
+    "email_tracker.live_sent_again": VIEWER, "email_tracker.resend": EDITOR,
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
     "email_tracker.tray": VIEWER, "email_tracker.unmatched_report": VIEWER,
     "email_tracker.unreadable_arrival": VIEWER, "email_tracker.attach": EDITOR,

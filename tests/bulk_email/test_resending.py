@@ -1,4 +1,4 @@
-"""Sending again: who is eligible and why each other is not; the child's copies, and nobody twice."""
+"""Sending again: who is eligible, why each other is not, and nobody twice."""
 
 from dataclasses import replace
 from datetime import timedelta

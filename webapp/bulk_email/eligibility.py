@@ -26,8 +26,13 @@ REACHED = (
     Status.DEFERRED,
     Status.DELIVERED,
 )
-# the same address fails the same way
-WANT_ANOTHER_ADDRESS = (Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING, Cause.MAILBOX_DISABLED)
+# the same address fails the same way; SUPPRESSED may stand on the provider's list
+WANT_ANOTHER_ADDRESS = (
+    Cause.MAILBOX_MISSING,
+    Cause.DOMAIN_MISSING,
+    Cause.MAILBOX_DISABLED,
+    Cause.SUPPRESSED,
+)
 WANT_ANOTHER_TEXT = (Cause.BLOCKED_CONTENT, Cause.TOO_LARGE)
 # how long to leave a server alone after it said no
 BACK_OFF: dict[Cause, timedelta] = {
@@ -157,12 +162,12 @@ def _refusal(child: BulkEmail, copy: type[Recipient], key: ColumnElement) -> Col
     reasons = [
         (Record.id.is_(None), Refusal.GONE),
         (key.is_(None), Refusal.NO_ADDRESS),
-        (Suppression.cause == Cause.COMPLAINED.value, Refusal.COMPLAINED),
-        (Suppression.cause == Cause.UNSUBSCRIBED.value, Refusal.UNSUBSCRIBED),
+        (_objects(child, copy, key, Cause.COMPLAINED), Refusal.COMPLAINED),
+        (_objects(child, copy, key, Cause.UNSUBSCRIBED), Refusal.UNSUBSCRIBED),
         *([(_sent_again(copy, others), Refusal.SENT_AGAIN)] if others else []),
         (Suppression.id.is_not(None), Refusal.SUPPRESSED),
         *([(_twin(copy, key), Refusal.TWIN)] if child.one_per != OnePer.RECORD else []),
-        (_fails_again(child, copy, key), Refusal.SAME_ADDRESS),
+        (_is_still(child, copy, key, WANT_ANOTHER_ADDRESS), Refusal.SAME_ADDRESS),
         (_same_text(child, copy), Refusal.SAME_TEXT),
         (_is_too_early(child, copy), Refusal.TOO_EARLY),
     ]
@@ -204,14 +209,22 @@ def _twin(copy: type[Recipient], key: ColumnElement) -> ColumnElement[bool]:
     )
 
 
-def _fails_again(
-    child: BulkEmail, copy: type[Recipient], key: ColumnElement
+def _objects(
+    child: BulkEmail, copy: type[Recipient], key: ColumnElement, cause: Cause
 ) -> ColumnElement[bool]:
-    """The address is the one that does not exist, and nobody has said that it works again."""
+    """The person does not want mail: by our list, or by what was said of the copy itself."""
+    return or_(Suppression.cause == cause.value, _is_still(child, copy, key, (cause,)))
+
+
+def _is_still(
+    child: BulkEmail, copy: type[Recipient], key: ColumnElement, causes: Sequence[Cause]
+) -> ColumnElement[bool]:
+    """It failed for one of `causes`, and the address is the same, and nobody has said that it
+    works again."""
     lifted = select(Suppression.address_key).where(
         Suppression.workspace_id == child.workspace_id, Suppression.lifted_at.is_not(None)
     )
-    return and_(_of(copy, WANT_ANOTHER_ADDRESS), copy.address_key == key, key.not_in(lifted))
+    return and_(_of(copy, causes), copy.address_key == key, key.not_in(lifted))
 
 
 def _same_text(child: BulkEmail, copy: type[Recipient]) -> ColumnElement[bool]:

@@ -86,18 +86,26 @@ def lines(workspace: Workspace, before: int | None = None) -> tuple[list[Line], 
     shown = rows[:PAGE]
     children = descendants([bulk_email.id for bulk_email, _ in shown])
     speeds = measuring.speeds(BulkEmail.workspace_id == workspace.id)
-    found: list[Line] = []
+    older = shown[-1][0].id if len(rows) > PAGE else None
+    return _nested(shown, children, speeds, depth=0), older
 
-    def add(bulk_email: BulkEmail, tally: Tally | None, depth: int) -> None:
+
+def sent_again(bulk_email: BulkEmail) -> tuple[list[Line], int]:
+    """(the emails that send this one again, and those that send these, how many people they have
+    reached)."""
+    children = descendants([bulk_email.id])
+    rows = children.get(bulk_email.id, [])
+    return _nested(rows, children, {}, depth=0), reached_later(bulk_email.id, children)
+
+
+def _nested(rows: Sequence, children: Children, speeds: dict[int, Speed], depth: int) -> list[Line]:
+    found: list[Line] = []
+    for bulk_email, tally in rows:
         made = line(bulk_email, tally, speeds.get(bulk_email.id, Speed()))
         later = reached_later(bulk_email.id, children)
         found.append(replace(made, depth=depth, later=later))
-        for child in children.get(bulk_email.id, []):
-            add(*child, depth + 1)
-
-    for bulk_email, tally in shown:
-        add(bulk_email, tally, 0)
-    return found, shown[-1][0].id if len(rows) > PAGE else None
+        found += _nested(children.get(bulk_email.id, []), children, speeds, depth + 1)
+    return found
 
 
 def descendants(ids: Sequence[int]) -> Children:

@@ -1,5 +1,6 @@
 """What the tracker puts on the pages of others: banner, Overview, Recipients, a person's emails."""
 
+import zlib
 from collections import Counter
 
 from flask import current_app, render_template, request, url_for
@@ -71,7 +72,28 @@ def overview(bulk_email: BulkEmail) -> str:
     """The balance, and failures grouped by cause with what to do."""
     if not bulk_email.tracked:
         return _not_tracked(bulk_email, **traffic_context(bulk_email))
-    return render_template("email_tracker/_overview.html", **overview_context(bulk_email))
+    return sent_again(bulk_email) + render_template(
+        "email_tracker/_overview.html", **overview_context(bulk_email)
+    )
+
+
+def sent_again(bulk_email: BulkEmail) -> str:
+    """The emails that sent this one again, and how many they reached; "" where there are none."""
+    lines, reached = listing.sent_again(bulk_email)
+    if not lines:
+        return ""
+    books = tallying.books(db.session.get(Tally, bulk_email.id))
+    marks = [f"{each.bulk_email.id}-{each.state}-{each.books.parts}" for each in lines]
+    return render_template(
+        "email_tracker/_sent_again.html",
+        workspace=bulk_email.workspace,
+        email=bulk_email,
+        lines=lines,
+        reached=reached,
+        lost=books.bounced + books.dropped + books.failed,
+        version=f"{zlib.crc32(repr(marks).encode()):x}",
+        is_live=any(each.is_live for each in lines),
+    )
 
 
 def overview_context(bulk_email: BulkEmail) -> dict:
@@ -83,6 +105,7 @@ def overview_context(bulk_email: BulkEmail) -> dict:
         "part_words": PART_WORDS,
         "groups": _groups(bulk_email),
         "traffic": watching.traffic(bulk_email),
+        "can_edit": is_allowed(Role.EDITOR),
         "version": listing.version_of(bulk_email, tally),
         "is_live": bulk_email.tracked and not listing.is_settled(bulk_email, tally),
     }
@@ -144,6 +167,7 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "part_words": PART_WORDS,
         "cause_words": wording.cause_sentence(query.cause),
         "form": stats_form(bulk_email.workspace),
+        "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
     }
 

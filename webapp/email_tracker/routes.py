@@ -63,7 +63,21 @@ def live_overview(slug: str, email_id: int) -> Response:
         return Response(status=204)
     if not wants_part():
         return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
-    return Response(panels.overview(email))
+    html = render_template("email_tracker/_overview.html", **panels.overview_context(email))
+    return Response(html)
+
+
+@email_tracker.get("/w/<slug>/emails/<int:email_id>/live/sent-again")
+@auth_required("session")
+def live_sent_again(slug: str, email_id: int) -> Response:
+    """The emails that sent this one again alone; 204 while nothing has changed."""
+    _, email = enter_tracked(slug, email_id)
+    html = panels.sent_again(email)
+    if not html or f"version={request.args.get('version')}" in html:
+        return Response(status=204)
+    if not wants_part():
+        return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
+    return Response(html)
 
 
 @email_tracker.get("/w/<slug>/emails/<int:email_id>/recipients/<int:copy_id>")

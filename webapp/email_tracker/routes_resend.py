@@ -34,6 +34,11 @@ def resend(slug: str, email_id: int) -> Response:
     if email.stage in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING):
         return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
     wish, errors = _wish()
+    if "ticked" in request.args and not wish.selection.ids:
+        notice("Tick whom you mean first.", "warning")
+        return see_other(
+            url_for("bulk_email.show", slug=slug, email_id=email.id, panel="recipients")
+        )
     bad = resending.refuse_addresses(wish)
     found = resending.preview(email, replace(wish, addresses=_good(wish, bad)))
     then = request.form.get("then", "look") if request.method == "POST" else "look"

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail
-from webapp.delivery import suppressing, tokens
+from webapp.delivery import selecting, suppressing, tokens
 from webapp.delivery.models import Attempt, Event, MatchedBy, Recipient, Tally
 from webapp.delivery.statuses import (
     LABEL_HELP,
@@ -89,6 +89,7 @@ def record_context(copy: Recipient, product_name: str) -> dict:
         "before": [wording.WAITING, wording.BEING_SENT, wording.CANNOT_TELL],
         "entries": entries,
         "next_try": wording.next_try(copy),
+        "may_send_again": copy.status in selecting.ENDED,
         "message_id": message_id,
         "source": db.session.get(Record, copy.record_id) if copy.record_id else None,
         "suppression": suppression.get(copy.address_key or ""),
