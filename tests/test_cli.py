@@ -59,6 +59,16 @@ def test_init_makes_the_owner_and_the_first_workspace(call: Callable, tmp_path: 
     assert rows(tmp_path, "SELECT role FROM members") == [("owner",)]
 
 
+def test_replay_says_what_it_would_change(call: Callable):
+    call("init", *OWNER, "--password", "long enough, surely")
+    done = call("replay", "--since", "2026-01-01")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0 stored reports were read again." in done.stdout
+    assert "Nothing changes" in done.stdout
+    assert call("replay", "--provider", "pigeon").returncode == 2
+
+
 def test_init_twice_is_refused(call: Callable):
     call("init", *OWNER, "--password", "long enough, surely")
     again = call("init", *OWNER, "--password", "long enough, surely")

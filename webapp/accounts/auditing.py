@@ -40,6 +40,7 @@ WORDS = {
     "plugin.removed": "removed a plugin",
     "records.deleted": "deleted records",
     "records.imported": "imported records",
+    "reports.read_again": "had stored reports read again",
     "report.attached": "attached an unmatched report to a copy",
     "report.put_aside": "put an unmatched report aside",
     "report.taken_back": "took an unmatched report back into the tray",

@@ -1,6 +1,6 @@
 """Reports whose copy is not known (yet): parked, tried again, then shown as unmatched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -56,6 +56,27 @@ def try_again(token_key: bytes, limit: int = 500) -> int:
             matched += 1
     db.session.commit()
     return matched
+
+
+def park_anew(arrival_ids: Sequence[int], unmatched: Sequence[Said]) -> tuple[int, int]:
+    """What is parked of these Arrivals is now just `unmatched`, but for what a person has dealt
+    with. (how many came into the tray, how many left it). In the caller's transaction."""
+    wanted = {(said.arrival_id, said.position): said for said in unmatched}
+    parked = db.session.scalars(
+        select(ParkedReport).where(ParkedReport.arrival_id.in_(arrival_ids)).with_for_update()
+    ).all()
+    gone = 0
+    for each in parked:
+        said = wanted.pop((each.arrival_id, each.position), None)
+        if each.settled_at:
+            continue
+        if said is None:
+            db.session.delete(each)
+            gone += 1
+        else:
+            each.report, each.why = _as_json(said.report), _why(said.report)
+    park(wanted.values())
+    return len(wanted), gone
 
 
 def said_of(parked: ParkedReport, arrival: Arrival) -> Said:

@@ -81,6 +81,12 @@ def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = Fals
     return unmatched
 
 
+def rows_of(said: Iterable[Said], token_key: bytes) -> tuple[list[dict], list[Said]]:
+    """What record() would store of them, as columns of Event, and what cannot be matched."""
+    matched, unmatched = _match(list(said), token_key)
+    return [_row(item) for item in matched], unmatched
+
+
 def record_unsubscribe(recipient: Recipient, at: datetime) -> None:
     """A person said so on our own page: an Event like any other, matched by the person."""
     report = Report(ReportKind.UNSUBSCRIBED, None, recipient.address, at, native="unsubscribe page")
