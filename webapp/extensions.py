@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from urllib.parse import urlsplit
 
-import psycopg
 from flask import current_app, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -66,9 +65,17 @@ def mark_reading(value: bool) -> None:
 
 
 @event.listens_for(Engine, "connect")
-def _set_up_sqlite(connection, record) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
+def _set_up(connection, record) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        _set_up_sqlite(connection)
+    else:  # psycopg's, of which an installation on SQLite loads nothing
+        # no compiling of statements: for ours it takes seconds where running them takes
+        # milliseconds, and begins as soon as a table is large
+        connection.execute("SET jit = off")
+        connection.commit()
+
+
+def _set_up_sqlite(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see below
     for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "busy_timeout=30000"):
         connection.execute(f"pragma {pragma}")
@@ -77,15 +84,6 @@ def _set_up_sqlite(connection, record) -> None:
 
 def _fold(value: object) -> str | None:
     return None if value is None else str(value).lower()
-
-
-@event.listens_for(Engine, "connect")
-def _set_up_postgresql(connection, record) -> None:
-    """No compiling of statements: for ours it takes seconds where running them takes milliseconds,
-    and begins as soon as a table is large."""
-    if isinstance(connection, psycopg.Connection):
-        connection.execute("SET jit = off")
-        connection.commit()
 
 
 @event.listens_for(Engine, "begin")
