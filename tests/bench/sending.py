@@ -116,8 +116,9 @@ def _ours(database: str, workers: int = 1, connections: int = 10, security: str 
     def run(place: Place, sink: Sink, mails: int) -> Cell:
         with ours.ours(place, database, "bench") as app:
             workspace, form = ours.make_people(mails)
+            lines = connections * workers  # of the Connection, shared by its workers
             email = ours.make_email(
-                workspace, form, sink.port, max_connections=connections, security=security
+                workspace, form, sink.port, max_connections=lines, security=security
             )
             ours.start(email, paused=True)
             ours.prepare(email)
