@@ -180,6 +180,12 @@ def test_a_list_of_5000(
         if parts.total() == PEOPLE and not installation.process.poll():
             kills += disturb(installation, turn)
             turn += 1
+        if rows(
+            engine, "SELECT 1 FROM bulk_emails WHERE pause_topic = 'bounces' AND stage = 'paused'"
+        ):
+            newcomer.submit(
+                newcomer.get(f"{email}/do/resume"), "/resume"
+            )  # it asks; we know of them
         time.sleep(0.5)
     watching.look()
     finding = judge(engine, installation, watching, f"{PEOPLE} people, {disturb.__name__}", kills)

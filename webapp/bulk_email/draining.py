@@ -8,7 +8,7 @@ import uvloop
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
-from webapp.bulk_email import preparing, sending
+from webapp.bulk_email import guarding, preparing, sending
 from webapp.bulk_email.handing_over import Handover, Setting
 from webapp.bulk_email.lines import Lines
 from webapp.bulk_email.models import BulkEmail, Stage
@@ -77,7 +77,8 @@ class _Serving:
             sending.pause(bulk_email, None, REFUSED_US.format(turn.refusal[:300].rstrip(".")))
         if turn.has_unknown_domains:
             self._setting.on_unknown_domains()
-        sending.finish_if_done(email_id)
+        if not sending.finish_if_done(email_id):
+            guarding.ask_if_many_bounce(bulk_email)
 
     def _handover(self, bulk_email: BulkEmail) -> Handover:
         connection = usable_connection(bulk_email)

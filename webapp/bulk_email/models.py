@@ -33,6 +33,13 @@ class OnePer(StrEnum):
     RECORD = "record"
 
 
+class PauseTopic(StrEnum):
+    """What a `pause_reason` speaks of, and so what is to be looked at before Resume."""
+
+    CONNECTION = "connection"
+    BOUNCES = "bounces"
+
+
 class BulkEmail(db.Model):
     """One composition and its way to everybody selected."""
 
@@ -74,6 +81,8 @@ class BulkEmail(db.Model):
     # pause or cancel said while preparing; applied in the commit that ends it
     wanted_stage: Mapped[str | None] = mapped_column(String(12))
     pause_reason: Mapped[str] = mapped_column(String(500), default="")
+    pause_topic: Mapped[str] = mapped_column(String(12), default=PauseTopic.CONNECTION)
+    bounce_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # see guarding.py
     # unique, and given to the page that shows the Send button: a double click makes one send
     nonce: Mapped[str | None] = mapped_column(String(64), unique=True)
     tracked: Mapped[bool] = mapped_column(default=False)

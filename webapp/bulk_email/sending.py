@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from webapp.accounts import auditing
 from webapp.accounts.models import User
 from webapp.bulk_email import audience, composing, freezing
-from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.bulk_email.models import BulkEmail, PauseTopic, Stage
 from webapp.columns import database_now
 from webapp.delivery import leasing, raising, tallying
 from webapp.delivery.models import Recipient, Tally
@@ -92,13 +92,17 @@ def tries_for(bulk_email: BulkEmail) -> timedelta:
     return TRY_FOR
 
 
-def pause(bulk_email: BulkEmail, by: User | None, reason: str = "") -> bool:
+def pause(
+    bulk_email: BulkEmail,
+    by: User | None,
+    reason: str = "",
+    topic: PauseTopic = PauseTopic.CONNECTION,
+) -> bool:
     """Nothing more goes out but the groups in hand. While preparing it is stored. `reason` is one
     sentence of what is wrong, where it was not a person. Commits."""
     note = Note("email.paused", by, {"reason": reason} if reason else {})
-    done = move(
-        bulk_email, (Stage.SENDING,), Stage.PAUSED, values={"pause_reason": reason}, note=note
-    )
+    values = {"pause_reason": reason, "pause_topic": topic}
+    done = move(bulk_email, (Stage.SENDING,), Stage.PAUSED, values=values, note=note)
     return done or _want(bulk_email, Stage.PAUSED, note)
 
 
