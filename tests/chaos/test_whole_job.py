@@ -43,7 +43,7 @@ ENDS = {
     "silent": Status.SENT,
 }
 RARE = {"busy": 20, "hang": 20}  # those take minutes or seconds each
-FINAL_SECONDS = 420
+FINAL_SECONDS = 900
 
 
 def people() -> bytes:

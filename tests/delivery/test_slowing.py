@@ -51,7 +51,7 @@ def test_acceptance_after_a_quiet_while_raises_the_rate(connection_id: int) -> N
     slowing.accept(connection_id, ["Google", "Yahoo"], now + timedelta(seconds=60))
     db.session.commit()
 
-    assert slowing.paces(connection_id)["Google"].rate == 30
+    assert slowing.paces(connection_id)["Google"].rate == 40
 
 
 def test_workers_hear_the_same_destinations_at_once_and_none_is_turned_away(

@@ -74,7 +74,7 @@ def test_a_quiet_while_frees_it_again() -> None:
         pace = pacing.after_acceptance(pace, later(60 * minute))
         rates.append(pace.rate)
 
-    assert rates[:2] == [30, 45]
+    assert rates[:2] == [40, 80]
     assert rates[-1] is None
     assert pace == Pace()
 

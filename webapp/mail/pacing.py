@@ -1,8 +1,8 @@
 """How fast one destination is written to: a rate that is learned, and a breaker. Pure.
 
 Nothing is limited until somebody complains. A complaint halves the rate at which we were sending;
-complaints without an acceptance in between open the breaker, longer each time; every quiet half
-minute the rate rises again, until it means nothing any more.
+complaints without an acceptance in between open the breaker, longer each time; every ten quiet
+seconds the rate doubles again, until it means nothing any more.
 """
 
 import random
@@ -18,7 +18,7 @@ FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
 LONGEST_OBEYED = timedelta(hours=12)  # no server sends us to bed for days
 SAME_COMPLAINT = timedelta(seconds=5)  # what was on the wire together complains together
-QUIET = timedelta(seconds=30)
+QUIET = timedelta(seconds=10)
 LOWEST_RATE = 0.1  # mails a second
 FREE_RATE = 200.0  # a rate that has risen to this is none
 
@@ -75,14 +75,14 @@ def after_complaint(pace: Pace, now: datetime, reply: str, measured: float) -> P
 
 
 def after_acceptance(pace: Pace, now: datetime) -> Pace:
-    """They take mail: the breaker closes, and after a quiet while the rate rises by a half."""
+    """They take mail: the breaker closes, and after a quiet while the rate doubles."""
     pace = replace(pace, complaints=0)
     if pace.rate is None:
         return replace(pace, pauses=0, paused_until=None, reply="")
     since = pace.eased_at or pace.complained_at or now
     if now - since < QUIET:
         return pace
-    rate = pace.rate * 1.5
+    rate = pace.rate * 2
     if rate >= FREE_RATE:
         return Pace()
     return replace(pace, rate=rate, eased_at=now, pauses=0)
