@@ -3,11 +3,12 @@
 SQLAlchemy's own way costs ten times as much for each row, and these run for every copy of an email.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import JSON, Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from webapp.extensions import db
@@ -21,13 +22,16 @@ def insert_into(model: type[db.Model]) -> postgresql.Insert | sqlite.Insert:
     return postgresql.insert(model) if is_postgresql else sqlite.insert(model)
 
 
-def update_each(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
+def update_each(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Rows, **how: str
+) -> None:
     """Set `columns` of `table` row by row; the first of them is the primary key that is looked
-    for. Rows in the order of their keys are locked in that order."""
+    for. Rows in the order of their keys are locked in that order. A column becomes the row's value,
+    or what `how` says of it in SQL, with {} for the value: opens="opens + {}"."""
     if not rows:
         return
     key, *others = columns
-    sql = _update_sql(connection, table, (key,), dict.fromkeys(others, "{}"))
+    sql = _update_sql(connection, table, (key,), dict.fromkeys(others, "{}") | how)
     _run(connection, table, columns, rows, sql)
 
 
@@ -64,18 +68,45 @@ def update_matching(
         cursor.close()
 
 
-def insert_each(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
-    """Insert rows of `columns`; what has a default in Python must be among them. Values are
-    hashable: no JSON."""
+def insert_each(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Rows, otherwise: str = ""
+) -> None:
+    """Insert rows of `columns`; what has a default in Python must be among them. `otherwise` is
+    SQL: ON CONFLICT …"""
     if not rows:
         return
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
-        sql = f"INSERT INTO {table.name} ({names}) SELECT * FROM {{unnested}}"
+        sql = f"INSERT INTO {table.name} ({names}) SELECT * FROM {{unnested}} {otherwise}"
     else:
         places = ", ".join("?" * len(columns))
-        sql = f"INSERT INTO {table.name} ({names}) VALUES ({places})"
+        sql = f"INSERT INTO {table.name} ({names}) VALUES ({places}) {otherwise}"
     _run(connection, table, columns, rows, sql)
+
+
+def present(
+    connection: Connection, table: Table, columns: Sequence[str], keys: Rows
+) -> set[tuple[int, ...]]:
+    """Those of `keys` (whole numbers, values of `columns`) that `table` holds. The columns are
+    those of a unique index: each key is looked up in it."""
+    if not keys:
+        return set()
+    names = ", ".join(f"{table.name}.{name}" for name in columns)
+    if connection.dialect.name == "postgresql":
+        equal = [f"{table.name}.{name} = v.c{n}" for n, name in enumerate(columns, start=1)]
+        source = f"{_unnested(connection, table, columns)} JOIN {table.name}"
+        parameters = tuple([_array(values) for values in zip(*keys, strict=True)])
+    else:
+        equal = [
+            f"{table.name}.{name} = json_extract(v.value, '$[{n}]')"
+            for n, name in enumerate(columns)
+        ]
+        source = f"json_each(?) AS v CROSS JOIN {table.name}"
+        parameters = (json.dumps(keys),)
+    found = connection.exec_driver_sql(
+        f"SELECT {names} FROM {source} ON {' AND '.join(equal)}", parameters
+    )
+    return {tuple(row) for row in found}
 
 
 def _update_sql(
@@ -101,22 +132,46 @@ def _run(
     if connection.dialect.name != "postgresql":
         connection.exec_driver_sql(sql, list(zip(*series, strict=True)))
         return ()
+    unnested = _unnested(connection, table, columns)
+    parameters = tuple([_array(values) for values in series])
+    done = connection.exec_driver_sql(sql.format(unnested=unnested), parameters)
+    return done.all() if done.returns_rows else ()
+
+
+def _unnested(connection: Connection, table: Table, columns: Sequence[str]) -> str:
+    """Rows `v` (c1, c2, …) out of as many arrays as there are columns."""
     kinds = [_array_type(table.c[name].type, connection.dialect) for name in columns]
     places = ", ".join(f"%s::{kind}" for kind in kinds)
     names = ", ".join(f"c{number + 1}" for number in range(len(columns)))
-    unnested = f"unnest({places}) AS v({names})"
-    done = connection.exec_driver_sql(sql.format(unnested=unnested), tuple(series))
-    return done.all() if done.returns_rows else ()
+    return f"unnest({places}) AS v({names})"
+
+
+def _array(values: Sequence[Any]) -> str:
+    """`values` as PostgreSQL writes an array (its manual, 8.15.2). The driver looks at each by
+    itself, which costs more than what the database does with it."""
+    if set(map(type, values)) == {int}:
+        return "{" + ",".join(map(str, values)) + "}"
+    made = {value: _element(value) for value in set(values)}
+    return "{" + ",".join([made[value] for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _processed(
     connection: Connection, table: Table, columns: Sequence[str], rows: Rows
-) -> list[list[Any]]:
+) -> list[Sequence[Any]]:
     """The values of each column as the driver wants them; equal ones are made once."""
-    series = [list(values) for values in zip(*rows, strict=True)]
+    series: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for position, name in enumerate(columns):
-        if process := _processor(table.c[name].type, connection.dialect):
-            values = series[position]
+        values, kind = series[position], table.c[name].type
+        if isinstance(kind, JSON):
+            series[position] = [json.dumps(value) for value in values]
+        elif process := _processor(kind, connection.dialect):
             made = {value: process(value) for value in set(values)}
             series[position] = [made[value] for value in values]
     return series
@@ -129,4 +184,5 @@ def _processor(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
 
 @lru_cache(maxsize=256)
 def _array_type(kind: Any, dialect: Dialect) -> str:
-    return kind.dialect_impl(dialect).compile(dialect) + "[]"
+    array = kind.dialect_impl(dialect).compile(dialect) + "[]"
+    return f"TEXT[]::{array}" if isinstance(kind, JSON) else array

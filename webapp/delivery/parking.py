@@ -5,10 +5,12 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import defer
 
+from webapp import rows as many
 from webapp.delivery import recording
+from webapp.delivery.matching import Said
 from webapp.delivery.models import Arrival, ParkedReport
-from webapp.delivery.recording import Said
 from webapp.extensions import db
 from webapp.lib import clock
 from webapp.mail.causes import Cause
@@ -19,20 +21,20 @@ TRY_AGAIN_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1
 
 def park(unmatched: Iterable[Said]) -> None:
     """Keep what was not matched, in the caller's transaction. Parking the same twice is once."""
-    for said in unmatched:
-        if said.arrival_id is None or _is_parked(said):
-            continue
-        db.session.add(
-            ParkedReport(
-                arrival_id=said.arrival_id,
-                workspace_id=said.workspace_id,
-                position=said.position,
-                report=_as_json(said.report),
-                next_try_at=clock.now() + TRY_AGAIN_AFTER[0],
-                why=_why(said.report),
-            )
-        )
-    db.session.flush()
+    now = clock.now()
+    by_place = {_place(said): said for said in unmatched if said.arrival_id is not None}
+    connection, table = db.session.connection(), ParkedReport.__table__
+    known = many.present(connection, table, ("arrival_id", "position"), list(by_place))
+    columns = (
+        *("arrival_id", "position", "workspace_id", "report", "why"),
+        *("tries", "next_try_at", "created_at"),
+    )
+    rows = []
+    for place in sorted(by_place.keys() - known):
+        said = by_place[place]
+        row = (*place, said.workspace_id, _as_json(said.report), _why(said.report))
+        rows.append((*row, 0, now + TRY_AGAIN_AFTER[0], now))
+    many.insert_each(connection, table, columns, rows)
 
 
 def try_again(token_key: bytes, limit: int = 500) -> int:
@@ -42,20 +44,21 @@ def try_again(token_key: bytes, limit: int = 500) -> int:
     due = db.session.execute(
         select(ParkedReport, Arrival)
         .join(Arrival, Arrival.id == ParkedReport.arrival_id)
+        .options(defer(Arrival.body))
         .where(ParkedReport.next_try_at <= now)
         .order_by(ParkedReport.id)
         .limit(limit)
         .with_for_update(of=ParkedReport, skip_locked=True)
     ).all()
-    matched = 0
-    for parked, arrival in due:
-        if recording.record([said_of(parked, arrival)], token_key):
+    said = [said_of(parked, arrival) for parked, arrival in due]
+    still = {_place(each) for each in recording.record(said, token_key)}
+    for parked, _ in due:
+        if (parked.arrival_id, parked.position) in still:
             _put_off(parked, now)
         else:
             db.session.delete(parked)
-            matched += 1
     db.session.commit()
-    return matched
+    return len(due) - len(still)
 
 
 def park_anew(arrival_ids: Sequence[int], unmatched: Sequence[Said]) -> tuple[int, int]:
@@ -106,16 +109,9 @@ def _put_off(parked: ParkedReport, now: datetime) -> None:
         parked.unmatched_at = now
 
 
-def _is_parked(said: Said) -> bool:
-    return (
-        db.session.scalar(
-            select(ParkedReport.id).where(
-                ParkedReport.arrival_id == said.arrival_id,
-                ParkedReport.position == said.position,
-            )
-        )
-        is not None
-    )
+def _place(said: Said) -> tuple[int, int]:
+    """Which Report of which Arrival it is."""
+    return said.arrival_id, said.position
 
 
 def _why(report: Report) -> str:

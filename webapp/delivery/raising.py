@@ -2,11 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, select
 
+from webapp import rows as many
+from webapp.columns import Ids, is_among
 from webapp.delivery import tallying
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status
@@ -14,11 +16,13 @@ from webapp.extensions import db
 from webapp.lib import clock
 from webapp.mail.causes import Cause
 
-CHUNK = 500
+_COPIES = Recipient.__table__
+_LOCKED = (_COPIES.c.id, _COPIES.c.bulk_email_id, _COPIES.c.workspace_id, _COPIES.c.status)
+# {email: {status: how many more or fewer}}
+Deltas = Mapping[int, Mapping[Status, int]]
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What something (a decision, an attempt, an event) says of one copy."""
 
     recipient_id: int
@@ -32,6 +36,66 @@ class Change:
 def raise_statuses(changes: Iterable[Change]) -> None:
     """Apply `changes` in the caller's transaction; a change below a copy's status does nothing but
     note the conflict of a bounce with a delivery. Equal ones refresh cause and reply."""
+    changes = list(changes)
+    locked = lock({change.recipient_id for change in changes})
+    _move(raise_locked(changes, {row.id: row for row in locked}))
+
+
+def raise_locked(changes: Iterable[Change], locked: Mapping[int, Row]) -> Deltas:
+    """As raise_statuses, of copies that `lock` has given; the Tallies are left to the caller."""
+    best, said = _best(changes)
+    now = clock.now()
+    risen, refreshed, conflicting = [], [], []
+    deltas: dict[int, Counter] = defaultdict(Counter)
+    for identity in sorted(best.keys() & locked.keys()):
+        row, change = locked[identity], best[identity]
+        if _conflicts(said[identity] | {row.status}):
+            conflicting.append((identity, True))
+        delta = deltas[row.bulk_email_id]  # the version rises either way
+        if change.status.rank > row.status.rank:
+            delta[row.status] -= 1
+            delta[change.status] += 1
+            new = (identity, change.cause, change.reply, change.status, now)
+            risen.append(new + _times(change, now))
+        elif change.status is row.status and (change.reply or change.cause):
+            refreshed.append((identity, change.cause, change.reply))
+    columns = ("cause", "reply", "status", "changed_at", "sent_at", "delivered_at")
+    kept = {name: f"coalesce({name}, {{}})" for name in ("sent_at", "delivered_at")}
+    _set(columns, risen, **kept)
+    _set(("cause", "reply"), refreshed)
+    _set(("is_conflicting",), conflicting)
+    decided = [(each.recipient_id, each.status) for each in best.values() if each.is_decision]
+    _set(("decision",), sorted(decided))
+    return deltas
+
+
+def set_statuses(statuses: Mapping[int, tuple[Status, str | None, str]]) -> None:
+    """Set statuses outright, falls included: for commands and recomputation only."""
+    deltas: dict[int, Counter] = defaultdict(Counter)
+    now, values = clock.now(), []
+    for row in lock(statuses):
+        status, cause, reply = statuses[row.id]
+        deltas[row.bulk_email_id][row.status] -= 1
+        deltas[row.bulk_email_id][status] += 1
+        values.append((row.id, status, cause, reply, now))
+    _set(("status", "cause", "reply", "changed_at"), values)
+    _move(deltas)
+
+
+def lock(ids: Iterable[int]) -> Sequence[Row]:
+    """(id, bulk_email_id, workspace_id, status) of the copies that exist, locked in id order."""
+    # of another transaction's locks only that of a foreign key's check stands beside this one
+    wanted = (
+        select(*_LOCKED)
+        .where(is_among(_COPIES.c.id, bindparam("ids", sorted(ids), Ids)))
+        .order_by(_COPIES.c.id)
+        .with_for_update(key_share=True)
+    )
+    return db.session.connection().execute(wanted).all()
+
+
+def _best(changes: Iterable[Change]) -> tuple[dict[int, Change], dict[int, set[Status]]]:
+    """({copy: the change that counts}, {copy: all statuses it was said to have})."""
     best: dict[int, Change] = {}
     said: dict[int, set[Status]] = defaultdict(set)
     for change in changes:
@@ -39,105 +103,25 @@ def raise_statuses(changes: Iterable[Change]) -> None:
         held = best.get(change.recipient_id)
         if held is None or change.status.rank >= held.status.rank:
             best[change.recipient_id] = change
-
-    deltas: dict[int, Counter] = defaultdict(Counter)
-    for ids in _chunks(sorted(best)):
-        _raise_chunk(ids, best, said, deltas)
-    for bulk_email_id in sorted(deltas):
-        tallying.move(bulk_email_id, deltas[bulk_email_id])
+    return best, said
 
 
-def set_statuses(statuses: Mapping[int, tuple[Status, str | None, str]]) -> None:
-    """Set statuses outright, falls included: for commands and recomputation only."""
-    deltas: dict[int, Counter] = defaultdict(Counter)
-    for ids in _chunks(sorted(statuses)):
-        rows = []
-        for row in lock(ids):
-            status, cause, reply = statuses[row.id]
-            deltas[row.bulk_email_id][row.status] -= 1
-            deltas[row.bulk_email_id][status] += 1
-            rows.append({"b_id": row.id, "status": status, "cause": cause, "reply": reply})
-        if rows:
-            _update(rows, changed_at=clock.now())
-    for bulk_email_id in sorted(deltas):
-        tallying.move(bulk_email_id, deltas[bulk_email_id])
-
-
-def lock(ids: Sequence[int]) -> Sequence:
-    """(id, bulk_email_id, status, sent_at, delivered_at) of the copies, locked in id order."""
-    return db.session.execute(
-        select(
-            Recipient.id,
-            Recipient.bulk_email_id,
-            Recipient.status,
-            Recipient.sent_at,
-            Recipient.delivered_at,
-        )
-        .where(Recipient.id.in_(ids))
-        .order_by(Recipient.id)
-        .with_for_update()
-    ).all()
-
-
-def _raise_chunk(ids: Sequence[int], best: dict, said: dict, deltas: dict) -> None:
-    now = clock.now()
-    risen, refreshed, conflicting = [], [], []
-    for row in lock(ids):
-        change: Change = best[row.id]
-        if _conflicts(said[row.id] | {row.status}):
-            conflicting.append(row.id)
-        deltas[row.bulk_email_id][row.status] += 0  # the version rises either way
-        values = {"b_id": row.id, "cause": change.cause, "reply": change.reply}
-        if change.status.rank > row.status.rank:
-            deltas[row.bulk_email_id][row.status] -= 1
-            deltas[row.bulk_email_id][change.status] += 1
-            risen.append(values | _times(row, change, now) | {"status": change.status})
-        elif change.status is row.status and (change.reply or change.cause):
-            refreshed.append(values)
-    if risen:
-        _update(risen, changed_at=now)
-    if refreshed:
-        _update(refreshed)
-    decided = [identity for identity in ids if best[identity].is_decision]
-    for identity in decided:
-        _set([identity], decision=best[identity].status)
-    if conflicting:
-        _set(conflicting, is_conflicting=True)
-
-
-def _times(row, change: Change, now: datetime) -> dict:
+def _times(change: Change, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """(sent_at, delivered_at), where there is none yet."""
     at = change.at or now
     accepted = change.status.rank >= Status.SENT.rank and change.status is not Status.DROPPED
-    return {
-        "sent_at": row.sent_at or (at if accepted else None),
-        "delivered_at": row.delivered_at or (at if change.status is Status.DELIVERED else None),
-    }
+    return at if accepted else None, at if change.status is Status.DELIVERED else None
 
 
 def _conflicts(statuses: set[Status]) -> bool:
-    return {Status.DELIVERED, Status.BOUNCED} <= statuses
+    return Status.DELIVERED in statuses and Status.BOUNCED in statuses
 
 
-def _update(rows: list[dict], **same) -> None:
-    """One executemany; the rows' keys are columns, b_id the copy."""
-    names = [name for name in rows[0] if name != "b_id"]
-    statement = (
-        update(Recipient.__table__)
-        .where(Recipient.__table__.c.id == bindparam("b_id"))
-        .values({name: bindparam(name) for name in names} | same)
-    )
-    db.session.connection().execute(statement, rows)
+def _set(columns: Sequence[str], rows: Sequence[tuple], **how: str) -> None:
+    """Each of `rows` is a copy's id and the values of `columns`."""
+    many.update_each(db.session.connection(), _COPIES, ("id", *columns), rows, **how)
 
 
-def _set(ids: Sequence[int], **values) -> None:
-    db.session.execute(
-        update(Recipient)
-        .where(Recipient.id.in_(ids))
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _chunks(ids: list[int]) -> Iterable[list[int]]:
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
+def _move(deltas: Deltas) -> None:
+    for bulk_email_id in sorted(deltas):
+        tallying.move(bulk_email_id, deltas[bulk_email_id])

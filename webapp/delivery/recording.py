@@ -2,50 +2,25 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, select
 
-from webapp.delivery import heeding, probing, raising, suppressing, tallying, tokens
+from webapp import rows as many
+from webapp.columns import Ids, is_among
+from webapp.delivery import heeding, matching, raising, suppressing, tallying
+from webapp.delivery.matching import Matched, Said
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
 from webapp.delivery.statuses import Status, status_of_kind
 from webapp.extensions import db
-from webapp.lib import addresses, clock
+from webapp.lib import clock
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
-from webapp.rows import insert_into
 
-MATCH_BY_ADDRESS_WITHIN = timedelta(days=7)
-# a provider's clock may run ahead of ours by a little, never by days
 FUTURE = timedelta(minutes=5)
 EARLIEST = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-
-
-@dataclass(frozen=True)
-class Said:
-    """A Report with where it came from: its Arrival and its position in it."""
-
-    report: Report
-    arrival_id: int | None
-    position: int
-    connection_id: int | None
-    workspace_id: int
-    received_at: datetime
-
-
-@dataclass(frozen=True, eq=False)  # a key by itself: a Report holds a dict
-class _Matched:
-    said: Said
-    recipient_id: int
-    matched_by: MatchedBy
-    names_another: bool = False
-
-    @property
-    def is_conflict(self) -> bool:
-        """A hint, no proof: it raises nothing and suppresses nobody."""
-        return self.matched_by is MatchedBy.ADDRESS or self.names_another
 
 
 def said_by(arrival: Arrival, reports: Sequence[Report]) -> list[Said]:
@@ -69,15 +44,12 @@ def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = Fals
     What cannot be matched (yet) is returned, to be parked. `only_suppress`: the tracker is off, so
     only bounces, complaints and unsubscribes have their effect on the list of suppressions.
     """
-    matched, unmatched = _match(list(said), token_key)
+    matched, unmatched = matching.match(said, token_key)
+    news = [_news(item) for item in matched]
     if only_suppress:
-        _suppress({item: None for item in matched})
-        return unmatched
-    new = _store(matched)
-    _raise(new)
-    _note_facts(new)
-    _suppress(new)
-    heeding.heed([(item.recipient_id, item.said.report) for item in new if not item.is_conflict])
+        _suppress(news, are_stored=False)
+    else:
+        _record(news)
     return unmatched
 
 
@@ -96,149 +68,77 @@ def record_unsubscribe(recipient: Recipient, at: datetime) -> None:
 def record_by_hand(said: Said, recipient_id: int) -> int | None:
     """A person says of which copy this is said: an Event with its full effect, in the caller's
     transaction. Its id; None where the copy has that Event by now."""
-    new = _store([_Matched(said, recipient_id, MatchedBy.PERSON)])
-    _raise(new)
-    _note_facts(new)
-    _suppress(new)
-    return next(iter(new.values()), None)
+    [copy] = raising.lock([recipient_id])
+    new = _record([_news(Matched(said, copy, MatchedBy.PERSON, is_conflict=False))])
+    return next(iter(_event_ids(new).values()), None)
 
 
-# ---- matching
+class _News(NamedTuple):
+    """One Event to be, whose copy is locked."""
+
+    report: Report
+    copy: Row
+    key: int
+    at: datetime
+    arrival_id: int | None
+    by: MatchedBy
+    is_conflict: bool
 
 
-def _match(said: list[Said], token_key: bytes) -> tuple[list[_Matched], list[Said]]:
-    """Split into what is said of a copy of the same workspace, and the rest; what is said of test
-    mails is noted with them, and neither."""
-    ids: dict[int, list[Said]] = defaultdict(list)
-    rest: list[Said] = []
-    for item in said:
-        token = item.report.token
-        recipient_id = tokens.read_copy_token(token_key, token) if token else None
-        if recipient_id:
-            ids[recipient_id].append(item)
-        elif token and (number := tokens.read_test_token(token_key, token)):
-            probing.note(number, item.connection_id, item.report, item.received_at)
-        else:
-            rest.append(item)
-    owners = _owners(sorted(ids))
-    matched = []
-    for recipient_id, items in ids.items():
-        owner = owners.get(recipient_id)
-        for item in items:
-            if owner and owner.workspace_id == item.workspace_id:
-                another = _names_another(item.report, owner.address_key)
-                matched.append(_Matched(item, recipient_id, MatchedBy.TOKEN, another))
-            else:
-                rest.append(item)
-    return _match_without_token(matched, rest)
+def _news(matched: Matched) -> _News:
+    said, copy, by, is_conflict = matched
+    report = said.report
+    at = report.happened_at
+    # a provider's clock may run ahead of ours by a little, never by days
+    if at is None or not EARLIEST < at < said.received_at + FUTURE:
+        at = said.received_at
+    return _News(report, copy, event_key(report, at), at, said.arrival_id, by, is_conflict)
 
 
-def _match_without_token(matched: list, rest: list[Said]) -> tuple[list[_Matched], list[Said]]:
-    unmatched = []
-    for item in rest:
-        found = _by_message_id(item) or _by_address(item)
-        if found:
-            matched.append(found)
-        else:
-            unmatched.append(item)
-    return matched, unmatched
-
-
-def _names_another(report: Report, address_key: str | None) -> bool:
-    """Whether a notice speaks of somebody our mail was passed on to, and not of its addressee."""
-    if not report.names:
-        return False
-    return address_key not in [addresses.check(name).key for name in report.names]
-
-
-def _owners(ids: list[int]) -> dict[int, Row]:
-    """{recipient id: (id, workspace_id, address_key)} of those that exist."""
-    owners: dict[int, Row] = {}
-    for start in range(0, len(ids), 500):
-        rows = db.session.execute(
-            select(Recipient.id, Recipient.workspace_id, Recipient.address_key).where(
-                Recipient.id.in_(ids[start : start + 500])
-            )
-        )
-        owners |= {row.id: row for row in rows}
-    return owners
-
-
-def _by_message_id(item: Said) -> _Matched | None:
-    if item.report.token or not item.report.provider_message_id:
-        return None
-    found = db.session.scalar(
-        select(Recipient.id)
-        .where(
-            Recipient.provider_message_id == item.report.provider_message_id,
-            Recipient.workspace_id == item.workspace_id,
-        )
-        .limit(1)
-    )
-    return _Matched(item, found, MatchedBy.MESSAGE_ID) if found else None
-
-
-def _by_address(item: Said) -> _Matched | None:
-    """The latest copy to that address over this Connection within a week: a hint, no proof."""
-    key = addresses.check(item.report.address).key
-    if item.report.token or key is None:
-        return None
-    found = db.session.scalar(
-        select(Recipient.id)
-        .where(
-            Recipient.workspace_id == item.workspace_id,
-            Recipient.address_key == key,
-            Recipient.connection_id == item.connection_id,
-            Recipient.first_tried_at > item.received_at - MATCH_BY_ADDRESS_WITHIN,
-        )
-        .order_by(Recipient.id.desc())
-        .limit(1)
-    )
-    return _Matched(item, found, MatchedBy.ADDRESS) if found else None
+def _record(news: Sequence[_News]) -> list[_News]:
+    """Those that are new, stored and with all that follows from them."""
+    new = _store(news)
+    proofs = [each for each in new if not each.is_conflict]
+    locked = {each.copy.id: each.copy for each in proofs}
+    deltas = raising.raise_locked(_changes(proofs), locked)
+    touched = _note_facts(proofs)
+    for bulk_email_id in sorted(deltas.keys() | touched):
+        tallying.move(bulk_email_id, deltas.get(bulk_email_id, {}))
+    _suppress(proofs, are_stored=True)
+    heeding.heed([(each.copy.id, each.report) for each in proofs])
+    return new
 
 
 # ---- storing
 
 
-def _store(matched: list[_Matched]) -> dict[_Matched, int]:
-    """Insert the events; those already there are left out. {new ones: their Event id}."""
-    rows: dict[tuple[int, int], tuple[_Matched, dict]] = {}
-    for item in matched:
-        row = _row(item)
-        rows.setdefault((row["recipient_id"], row["key"]), (item, row))
-    new: dict[_Matched, int] = {}
-    ordered = sorted(rows)
-    for start in range(0, len(ordered), 1000):
-        chunk = ordered[start : start + 1000]
-        stored = db.session.execute(
-            insert_into(Event)
-            .on_conflict_do_nothing(index_elements=["recipient_id", "key"])
-            .returning(Event.id, Event.recipient_id, Event.key),
-            [rows[pair][1] for pair in chunk],
-        )
-        new |= {rows[row.recipient_id, row.key][0]: row.id for row in stored}
+_COLUMNS = (
+    *("recipient_id", "key", "arrival_id", "kind", "status", "cause", "reply", "native"),
+    *("provider_event_id", "matched_by", "is_conflict", "details", "happened_at", "recorded_at"),
+)
+
+
+def _store(news: Sequence[_News]) -> list[_News]:
+    """Insert the events; those already there are left out. The new ones, in the order of their
+    copies: whoever else speaks of one of them waits for our lock, and then finds its events."""
+    by_pair: dict[tuple[int, int], _News] = {}
+    for each in news:
+        by_pair.setdefault((each.copy.id, each.key), each)
+    connection, table = db.session.connection(), Event.__table__
+    known = many.present(connection, table, ("recipient_id", "key"), list(by_pair))
+    new = [by_pair[pair] for pair in sorted(by_pair.keys() - known)]
+    now = clock.now()
+    many.insert_each(connection, table, _COLUMNS, [_row(each, now) for each in new])
     return new
 
 
-def _row(item: _Matched) -> dict:
-    report = item.said.report
-    at = _usable(report.happened_at, item.said.received_at)
-    return {
-        "recipient_id": item.recipient_id,
-        "key": event_key(report, at),
-        "arrival_id": item.said.arrival_id,
-        "kind": report.kind,
-        "status": None if item.is_conflict else status_of_kind(report.kind),
-        "cause": report.cause,
-        "reply": report.words,
-        "native": report.native,
-        "provider_event_id": report.provider_event_id,
-        "matched_by": item.matched_by,
-        "is_conflict": item.is_conflict,
-        "details": report.details,
-        "happened_at": at,
-        "recorded_at": clock.now(),
-    }
+def _row(each: _News, now: datetime) -> tuple:
+    report, copy, key, at, arrival_id, by, is_conflict = each
+    status = None if is_conflict else status_of_kind(report.kind)
+    return (
+        *(copy.id, key, arrival_id, report.kind, status, report.cause, report.words),
+        *(report.native, report.provider_event_id, by, is_conflict, report.details, at, now),
+    )
 
 
 def event_key(report: Report, at: datetime) -> int:
@@ -256,30 +156,31 @@ def event_key(report: Report, at: datetime) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _usable(happened_at: datetime | None, received_at: datetime) -> datetime:
-    if happened_at is None or not EARLIEST < happened_at < received_at + FUTURE:
-        return received_at
-    return happened_at
+def _event_ids(stored: Sequence[_News]) -> dict[tuple[int, int], int]:
+    """{(copy, key): Event id}"""
+    if not stored:
+        return {}
+    ids = bindparam("ids", [each.copy.id for each in stored], Ids)
+    keys = bindparam("keys", [each.key for each in stored], Ids)
+    rows = db.session.execute(
+        select(Event.recipient_id, Event.key, Event.id).where(
+            is_among(Event.recipient_id, ids), is_among(Event.key, keys)
+        )
+    )
+    return {(row.recipient_id, row.key): row.id for row in rows}
 
 
 # ---- consequences
 
 
-def _raise(new: dict[_Matched, int]) -> None:
-    raising.raise_statuses(
-        raising.Change(
-            item.recipient_id,
-            status,
-            item.said.report.cause if status is not Status.DELIVERED else None,
-            item.said.report.words,
-            _usable(item.said.report.happened_at, item.said.received_at),
-        )
-        for item in new
-        if not item.is_conflict and (status := status_of_kind(item.said.report.kind))
-    )
+def _changes(proofs: Iterable[_News]) -> Iterator[raising.Change]:
+    for each in proofs:
+        if status := status_of_kind(each.report.kind):
+            cause = each.report.cause if status is not Status.DELIVERED else None
+            yield raising.Change(each.copy.id, status, cause, each.report.words, each.at)
 
 
-_FACTS: dict[ReportKind, tuple[str, str | None]] = {
+_FACTS = {
     ReportKind.OPENED: ("opened_at", "open_count"),
     ReportKind.CLICKED: ("clicked_at", "click_count"),
     ReportKind.COMPLAINED: ("complained_at", None),
@@ -287,45 +188,54 @@ _FACTS: dict[ReportKind, tuple[str, str | None]] = {
 }
 
 
-def _note_facts(new: dict[_Matched, int]) -> None:
-    """Opens, clicks, complaints and unsubscribes have columns of their own, whatever the status."""
-    noted: dict[tuple[int, ReportKind], list[datetime]] = defaultdict(list)
-    for item in new:
-        if item.said.report.kind in _FACTS and not item.is_conflict:
-            at = _usable(item.said.report.happened_at, item.said.received_at)
-            noted[item.recipient_id, item.said.report.kind].append(at)
-    for recipient_id, kind in sorted(noted):
-        first_column, count_column = _FACTS[kind]
-        first = getattr(Recipient, first_column)
-        values = {
-            first_column: func.coalesce(
-                first, bindparam("b_at", min(noted[recipient_id, kind]), type_=first.type)
+def _note_facts(proofs: Iterable[_News]) -> set[int]:
+    """Opens, clicks, complaints and unsubscribes have columns of their own, whatever the status.
+    Returns the emails of which something was noted."""
+    noted: dict[ReportKind, dict[int, list[datetime]]] = {
+        kind: defaultdict(list) for kind in _FACTS
+    }
+    touched: set[int] = set()
+    for each in proofs:
+        if (times := noted.get(each.report.kind)) is not None:
+            times[each.copy.id].append(each.at)
+            touched.add(each.copy.bulk_email_id)
+    connection, table = db.session.connection(), Recipient.__table__
+    for kind, (first, count) in _FACTS.items():
+        rows = [(copy_id, min(times), len(times)) for copy_id, times in noted[kind].items()]
+        how = {first: f"coalesce({first}, {{}})"}
+        if count:
+            how[count] = f"{count} + {{}}"
+            many.update_each(connection, table, ("id", first, count), sorted(rows), **how)
+        else:
+            many.update_each(
+                connection, table, ("id", first), sorted(row[:2] for row in rows), **how
             )
-        }
-        if count_column:
-            values[count_column] = getattr(Recipient, count_column) + len(noted[recipient_id, kind])
-        email_id = db.session.scalar(
-            update(Recipient)
-            .where(Recipient.id == recipient_id)
-            .values(**values)
-            .returning(Recipient.bulk_email_id)
-            .execution_options(synchronize_session=False)
-        )
-        tallying.touch(email_id)
+    return touched
 
 
-def _suppress(new: dict[_Matched, int | None]) -> None:
+def _suppress(news: Iterable[_News], *, are_stored: bool) -> None:
     """The precise rule: nobody there, a complaint, an unsubscribe; never by an address match."""
+    ending = [
+        (each, cause)
+        for each in news
+        if not each.is_conflict and (cause := suppressing_cause(each.report))
+    ]
+    if not ending:
+        return
+    event_ids = _event_ids([each for each, _ in ending]) if are_stored else {}
+    ids = bindparam("ids", [each.copy.id for each, _ in ending], Ids)
+    written = select(Recipient.id, Recipient.address).where(is_among(Recipient.id, ids))
+    address_of = dict(db.session.execute(written).all())
     entries: dict[int, list[suppressing.Entry]] = defaultdict(list)
-    for item, event_id in new.items():
-        cause = suppressing_cause(item.said.report)
-        if cause and not item.is_conflict:
-            address = db.session.scalar(
-                select(Recipient.address).where(Recipient.id == item.recipient_id)
+    for each, cause in ending:
+        entries[each.copy.workspace_id].append(
+            suppressing.Entry(
+                address_of[each.copy.id],
+                cause,
+                each.report.words,
+                event_ids.get((each.copy.id, each.key)),
             )
-            entries[item.said.workspace_id].append(
-                suppressing.Entry(address or "", cause, item.said.report.words, event_id)
-            )
+        )
     for workspace_id in sorted(entries):
         suppressing.suppress(workspace_id, entries[workspace_id])
 

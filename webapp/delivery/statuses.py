@@ -15,6 +15,8 @@ PRODUCT_NAME = "Zengine"
 class Status(StrEnum):
     """In rising order: of two statuses the later in this list wins, whatever came first."""
 
+    rank: int  # its place in this list
+
     QUEUED = "queued"
     RETRYING = "retrying"
     WITHHELD = "withheld"
@@ -27,13 +29,10 @@ class Status(StrEnum):
     DELIVERED = "delivered"
     BOUNCED = "bounced"
 
-    @property
-    def rank(self) -> int:
-        return _RANKS[self]
 
-
-_RANKS = {status: rank for rank, status in enumerate(Status)}
-_BY_RANK = dict(enumerate(Status))
+_BY_RANK = list(Status)
+for _rank, _status in enumerate(_BY_RANK):
+    _status.rank = _rank
 
 
 class StatusColumn(TypeDecorator):

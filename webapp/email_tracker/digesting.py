@@ -9,7 +9,7 @@ from webapp.accounts.models import Workspace
 from webapp.delivery import parking, recording
 from webapp.delivery.models import Arrival, ArrivalStage
 from webapp.extensions import db
-from webapp.lib import clock
+from webapp.lib import clock, garbage
 from webapp.plugins import installing
 from webapp.providers.contract import Provider, Unreadable
 
@@ -27,7 +27,8 @@ def digest_some(providers: Mapping[str, Provider], token_key: bytes) -> int:
         db.session.rollback()
         return 0
     try:
-        _digest(arrivals, providers, token_key)
+        with garbage.left_lying():
+            _digest(arrivals, providers, token_key)
         db.session.commit()
     except Exception:  # one Arrival that breaks us must not hold up the rest: take each alone
         db.session.rollback()
