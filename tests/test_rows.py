@@ -8,6 +8,7 @@ from webapp import rows
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
+from webapp.lib import clock
 
 pytestmark = pytest.mark.database
 
@@ -53,3 +54,48 @@ def test_a_row_for_which_the_condition_does_not_hold_is_left_alone(copies):
     db.session.expire_all()
     assert found == set()
     assert one.reply == ""
+
+
+HOSTILE = ['say "no"', "C:\\\\new", "NULL", "{1,2}", "", " a\tb\nc ", "é, 'x'", "%s {} $1"]
+
+
+def test_any_text_is_stored_as_it_is(copies):
+    table = Recipient.__table__
+    columns = ("bulk_email_id", "workspace_id", "name", "address_key", "merge_values", "status")
+    columns += ("generation", "reply", "is_conflicting", "created_at", "changed_at", "fence")
+    columns += ("attempt_count", "open_count", "click_count", "address")
+    now = clock.now()
+    same = (0, "", False, now, now, 0, 0, 0, 0, "")
+    made = [
+        (copies[0].bulk_email_id, copies[0].workspace_id, text, None, {text: text}, Status.SENT)
+        + same
+        for text in HOSTILE
+    ]
+    rows.insert_each(db.session.connection(), table, columns, made)
+
+    found = db.session.scalars(select(Recipient).where(Recipient.record_id.is_(None))).all()
+    assert [copy.name for copy in found] == HOSTILE
+    assert [copy.merge_values for copy in found] == [{text: text} for text in HOSTILE]
+    assert {(copy.address_key, copy.status, copy.created_at) for copy in found} == {
+        (None, Status.SENT, now)
+    }
+
+
+def test_what_is_counted_is_added_to_what_was_there(copies):
+    for _ in range(2):
+        ids = [(copy.id, copy.id) for copy in copies]
+        how = {"open_count": "open_count + {}"}
+        connection, table = db.session.connection(), Recipient.__table__
+        rows.update_each(connection, table, ("id", "open_count"), ids, **how)
+
+    db.session.expire_all()
+    assert [copy.open_count for copy in copies] == [2 * copy.id for copy in copies]
+
+
+def test_of_many_keys_those_that_are_there_are_found(copies):
+    keys = [(copy.bulk_email_id, copy.record_id) for copy in copies]
+    strange = [(copies[0].bulk_email_id, 2**62), (-5, copies[0].record_id)]
+    connection, table = db.session.connection(), Recipient.__table__
+
+    found = rows.present(connection, table, ("bulk_email_id", "record_id"), keys + strange)
+    assert found == set(keys)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from webapp.delivery.models import Suppression
 from webapp.extensions import db
 from webapp.lib import addresses, clock
 from webapp.mail.causes import Cause
-from webapp.rows import insert_into
+from webapp.rows import insert_each
 
 # providers.md: only these say that nobody is there; any other 5xx is right one time in three
 SUPPRESSING = (
@@ -33,28 +33,25 @@ class Entry:
 
 def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
     """Suppress addresses, in the caller's transaction; those on the list stay as they are."""
-    rows = {}
+    rows: dict[str, tuple] = {}
+    now = clock.now()
     for entry in entries:
         checked = addresses.check(entry.address)
         if checked.key and checked.key not in rows:
-            rows[checked.key] = {
-                "workspace_id": workspace_id,
-                "address": checked.address,
-                "address_key": checked.key,
-                "cause": entry.cause,
-                "reason": entry.reason[:500],
-                "event_id": entry.event_id,
-                "created_by_id": entry.created_by_id,
-                "created_at": clock.now(),
-                "lifted_reason": "",
-            }
-    if not rows:
-        return
-    db.session.execute(
-        insert_into(Suppression).on_conflict_do_nothing(
-            index_elements=["workspace_id", "address_key"], index_where=text("lifted_at IS NULL")
-        ),
+            rows[checked.key] = (
+                *(workspace_id, checked.address, checked.key, entry.cause, entry.reason[:500]),
+                *(entry.event_id, entry.created_by_id, now, ""),
+            )
+    columns = (
+        *("workspace_id", "address", "address_key", "cause", "reason"),
+        *("event_id", "created_by_id", "created_at", "lifted_reason"),
+    )
+    insert_each(
+        db.session.connection(),
+        Suppression.__table__,
+        columns,
         [rows[key] for key in sorted(rows)],
+        "ON CONFLICT (workspace_id, address_key) WHERE lifted_at IS NULL DO NOTHING",
     )
 
 

@@ -61,7 +61,7 @@ def listed(value: Any) -> list:
 def text(value: Any, limit: int = 2000) -> str:
     """A value as clean text of one line; "" for what is no text or number."""
     if isinstance(value, str):
-        return replies.clean_text(value, limit)
+        return value[:limit] if value.isprintable() else replies.clean_text(value, limit)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             return str(value)[:limit]
@@ -72,7 +72,7 @@ def text(value: Any, limit: int = 2000) -> str:
 
 def lines(value: Any, limit: int = 2000) -> str:
     """As text(), with its line breaks: for what a server said, which is shown as it came."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.isprintable():
         return text(value, limit)
     kept = _LINE_ENDS.sub("\n", value[: limit * 2]).split("\n")
     return "\n".join(replies.clean_text(line, limit) for line in kept)[:limit]
