@@ -1,7 +1,7 @@
 """Which copy a Report speaks of: by its token, by the provider's id of it, or by its address."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ class Said(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """What was said of a copy that is locked, and how it was found."""
+    """What was said of a copy, and how that was found."""
 
     said: Said
     copy: Row  # as raising.lock gives it
@@ -38,9 +38,13 @@ class Matched(NamedTuple):
     is_conflict: bool  # a hint, no proof: it raises nothing and suppresses nobody
 
 
-def match(said: Iterable[Said], token_key: bytes) -> tuple[list[Matched], list[Said]]:
-    """Split into what is said of a copy of the same workspace, which is locked from now on, and
-    the rest; what is said of test mails is noted with them, and neither."""
+def match(
+    said: Iterable[Said],
+    token_key: bytes,
+    look: Callable[[Iterable[int]], Sequence[Row]] = raising.lock,
+) -> tuple[list[Matched], list[Said]]:
+    """Split into what is said of a copy of the same workspace, which is locked from now on (or as
+    `look` says), and the rest; what is said of test mails is noted with them, and neither."""
     found: dict[MatchedBy, list[tuple[int, Said]]] = defaultdict(list)
     nameless: list[Said] = []
     unmatched: list[Said] = []
@@ -56,15 +60,14 @@ def match(said: Iterable[Said], token_key: bytes) -> tuple[list[Matched], list[S
             unmatched.append(item)
     found[MatchedBy.MESSAGE_ID], nameless = _by(_ids_by_message_id, nameless)
     found[MatchedBy.ADDRESS], nameless = _by(_ids_by_address, nameless)
-    matched, strange = _locked(found)
+    ids = {copy_id for pairs in found.values() for copy_id, _ in pairs}
+    matched, strange = _of_workspace(found, {row.id: row for row in look(ids)})
     return matched, unmatched + nameless + strange
 
 
-def _locked(
-    found: Mapping[MatchedBy, Sequence[tuple[int, Said]]],
+def _of_workspace(
+    found: Mapping[MatchedBy, Sequence[tuple[int, Said]]], copies: Mapping[int, Row]
 ) -> tuple[list[Matched], list[Said]]:
-    ids = {copy_id for pairs in found.values() for copy_id, _ in pairs}
-    copies = {row.id: row for row in raising.lock(ids)}
     matched, strange = [], []
     for by, pairs in found.items():
         others = _naming_others(pairs) if by is MatchedBy.TOKEN else set()

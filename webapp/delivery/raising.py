@@ -17,7 +17,11 @@ from webapp.lib import clock
 from webapp.mail.causes import Cause
 
 _COPIES = Recipient.__table__
-_LOCKED = (_COPIES.c.id, _COPIES.c.bulk_email_id, _COPIES.c.workspace_id, _COPIES.c.status)
+_LOOK = (
+    select(_COPIES.c.id, _COPIES.c.bulk_email_id, _COPIES.c.workspace_id, _COPIES.c.status)
+    .where(is_among(_COPIES.c.id, bindparam("ids", type_=Ids)))
+    .order_by(_COPIES.c.id)
+)
 # {email: {status: how many more or fewer}}
 Deltas = Mapping[int, Mapping[Status, int]]
 
@@ -85,13 +89,13 @@ def set_statuses(statuses: Mapping[int, tuple[Status, str | None, str]]) -> None
 def lock(ids: Iterable[int]) -> Sequence[Row]:
     """(id, bulk_email_id, workspace_id, status) of the copies that exist, locked in id order."""
     # of another transaction's locks only that of a foreign key's check stands beside this one
-    wanted = (
-        select(*_LOCKED)
-        .where(is_among(_COPIES.c.id, bindparam("ids", sorted(ids), Ids)))
-        .order_by(_COPIES.c.id)
-        .with_for_update(key_share=True)
-    )
-    return db.session.connection().execute(wanted).all()
+    wanted = _LOOK.with_for_update(key_share=True)
+    return db.session.connection().execute(wanted, {"ids": sorted(ids)}).all()
+
+
+def look(ids: Iterable[int]) -> Sequence[Row]:
+    """As lock(), without locking."""
+    return db.session.connection().execute(_LOOK, {"ids": sorted(ids)}).all()
 
 
 def _best(changes: Iterable[Change]) -> tuple[dict[int, Change], dict[int, set[Status]]]:

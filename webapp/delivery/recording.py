@@ -54,9 +54,12 @@ def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = Fals
 
 
 def rows_of(said: Iterable[Said], token_key: bytes) -> tuple[list[dict], list[Said]]:
-    """What record() would store of them, as columns of Event, and what cannot be matched."""
-    matched, unmatched = _match(list(said), token_key)
-    return [_row(item) for item in matched], unmatched
+    """What record() would store of them, as columns of Event, and what cannot be matched. Nothing
+    is locked."""
+    matched, unmatched = matching.match(said, token_key, raising.look)
+    now = clock.now()
+    rows = [_row(_news(item), now) for item in matched]
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows], unmatched
 
 
 def record_unsubscribe(recipient: Recipient, at: datetime) -> None:
