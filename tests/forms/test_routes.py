@@ -9,6 +9,7 @@ from tests import makers
 from webapp.extensions import db
 from webapp.forms import exporting, importing
 from webapp.forms.models import Export, Form, Import, Record
+from webapp.lib import clock
 
 pytestmark = pytest.mark.database
 PART = {"HX-Request": "true"}
@@ -61,6 +62,21 @@ def test_search_filter_sort_and_paging_agree(cast, sign_in) -> None:
     assert "P007" in found
     assert "P008" not in found
     assert "P011" in client.get(f"/w/acme/data/{form.id}?q=p11@x").text
+
+
+def test_a_file_nobody_goes_on_with_leaves_no_form_behind(cast, sign_in) -> None:
+    client = sign_in(cast.alice)
+    where = upload(client, MESS.encode(), "regatta.csv").location
+    assert "regatta" not in client.get("/w/acme/data", follow_redirects=True).text
+
+    kept = db.session.scalar(select(Import))
+    long_ago = clock.now() - importing.KEPT_FOR * 2
+    kept.created_at, db.session.get(Form, kept.form_id).hidden_at = long_ago, long_ago
+    db.session.commit()
+    importing.give_up_hopeless()
+
+    assert db.session.scalars(select(Form.id)).all() == []
+    assert client.get(where).status_code == 404
 
 
 def test_a_messy_file_becomes_records_and_a_report(cast, sign_in) -> None:

@@ -66,6 +66,10 @@ def _security_config(app: Flask) -> dict:
             "That address and that password do not belong together.",
             "error",
         ),
+        "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
+            "If %(email)s has an account here, a mail with a link is on its way to it.",
+            "info",
+        ),
         "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=4),
         "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": "Reset your password",
         "SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE": "Your password was reset",

@@ -189,10 +189,10 @@ def _as_text(column, key: str):
 
 
 WITHHELD: Mapping[str, str] = {
-    Cause.DUPLICATE: "the same address stands in an earlier record",
-    Cause.SUPPRESSED: "the address is on the list of suppressions",
-    Cause.UNSUBSCRIBED: "the person has unsubscribed",
-    Cause.COMPLAINED: "the person complained about an earlier email",
+    Cause.DUPLICATE: "The same address stands in an earlier record.",
+    Cause.SUPPRESSED: "The address is on the list of suppressions.",
+    Cause.UNSUBSCRIBED: "The person has unsubscribed.",
+    Cause.COMPLAINED: "The person complained about an earlier email.",
 }
 
 

@@ -21,7 +21,7 @@ from webapp.providers.contract import Provider
 SECURITIES = [
     (Security.STARTTLS, "STARTTLS (usual on port 587)"),
     (Security.TLS, "TLS (usual on port 465)"),
-    (Security.NONE, "None (only for a server on your own network)"),
+    (Security.NONE, "None (own network only)"),
 ]
 
 

@@ -21,7 +21,7 @@ KINDS = [
 SECURITIES = [
     (Security.TLS, "TLS (usual on ports 993 and 995)"),
     (Security.STARTTLS, "STARTTLS (usual on ports 143 and 110)"),
-    (Security.NONE, "None (only for a server on your own network)"),
+    (Security.NONE, "None (own network only)"),
 ]
 
 

@@ -76,6 +76,7 @@ def begin(kept: Import, mapping: Mapping[str, str], names: Sequence[str]) -> boo
             final[str(number)] = target
     kept.mapping, kept.rows_total = final, kept.content.count(b"\n")
     kept.stage = TransferStage.RUNNING
+    kept.form.hidden_at = None
     db.session.commit()
     return True
 
@@ -108,7 +109,18 @@ def give_up_hopeless() -> None:
         .where(Import.stage == TransferStage.UPLOADED, Import.created_at < clock.now() - KEPT_FOR)
         .values(stage=TransferStage.FAILED, content=b"", error="It was not begun within a day.")
     )
+    db.session.execute(delete(Form).where(*_never_begun()))
     db.session.commit()
+
+
+def _never_begun() -> Sequence:
+    """Forms that a forgotten file would have filled; nobody has seen them."""
+    return (
+        Form.hidden_at < clock.now() - KEPT_FOR,
+        Form.source.is_(None),
+        Form.staged_for_id.is_(None),
+        ~Form.fields.any(),
+    )
 
 
 def refused(import_id: int, after_line: int = 0, limit: int = 100) -> Sequence:

@@ -18,7 +18,7 @@ from webapp.forms.blueprint import find_form, forms
 from webapp.forms.models import Export, FieldKind, Form, Import, TransferStage
 from webapp.forms.reading_csv import Dialect, NotCsv
 from webapp.forms.routes_forms import KINDS
-from webapp.lib import texts
+from webapp.lib import clock, texts
 from webapp.web import notice, render, see_other
 
 
@@ -52,6 +52,7 @@ def _upload(workspace: Workspace, form: Form | None) -> Response:
         if form is None:
             name = texts.one_line(file.filename.rsplit(".", 1)[0], 120) or "People"
             form = writing.create_form(workspace, name, [])
+            form.hidden_at = clock.now()  # until its first import begins
         kept = importing.upload(form, current_user, file.filename, content)
     except NotCsv as problem:
         db.session.rollback()
@@ -67,7 +68,7 @@ def _upload(workspace: Workspace, form: Form | None) -> Response:
 def map_import(slug: str, form_id: int, import_id: int) -> Response:
     """Which column goes into which field."""
     workspace = access.enter(slug, Role.EDITOR)
-    form = find_form(form_id, workspace, editable=True)
+    form = find_form(form_id, workspace, editable=True, beginning=True)
     kept = _find_import(form, import_id)
     where = url_for("forms.import_report", slug=slug, form_id=form.id, import_id=kept.id)
     if kept.stage != TransferStage.UPLOADED:
