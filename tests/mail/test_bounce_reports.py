@@ -25,6 +25,15 @@ def test_a_refusal_is_a_bounce_with_cause_words_and_names():
 
 
 @pytest.mark.parametrize(
+    ("said", "cause"),
+    [("451 4.3.0 something", Cause.GAVE_UP), ("452 4.2.2 mailbox full", Cause.MAILBOX_FULL)],
+)
+def test_where_time_ran_out_and_nobody_said_why_it_was_given_up(said: str, cause: Cause):
+    assert only(dsn("failed", said[4:9], said)).cause is cause
+    assert only(dsn("delayed", said[4:9], said)).cause is not Cause.GAVE_UP
+
+
+@pytest.mark.parametrize(
     ("raw", "kind"),
     [
         (dsn("delayed", "4.4.1", "timed out"), ReportKind.DEFERRED),

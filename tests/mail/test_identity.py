@@ -4,6 +4,8 @@ parser and by an independent one."""
 import asyncio
 import email
 import email.policy
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import fast_mail_parser
@@ -11,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.bench.processes import wait_until
 from tests.mail.test_conversation import WAYS, server_at
+from tests.postfix import Postfix, need_postfix
 from tests.smtp_server import SmtpServer
 from webapp.mail import template
 from webapp.mail.conversation import Conversation
@@ -89,6 +93,40 @@ def test_texts_with_logic_and_without_are_the_same_mail(value: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_octets_are_the_same_over_every_way(way: str) -> None:
+    mails = hostile_mails()
+    with SmtpServer(extensions=WAYS[way]) as server:
+        asyncio.run(_deliver(server.port, mails))
+
+    assert [content for _, content in server.ledger.mails] == [m.content + b".\r\n" for m in mails]
+
+
+@pytest.fixture(scope="module")
+def postfix() -> Iterator[tuple[Postfix, SmtpServer]]:
+    """A real Postfix, and the server that it hands everything on to."""
+    need_postfix()
+    with SmtpServer() as server, Postfix({"x.test": f"smtp:[127.0.0.1]:{server.port}"}) as relay:
+        yield relay, server
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_real_relay_hands_on_the_very_octets(postfix, way: str) -> None:
+    relay, server = postfix
+    mails = hostile_mails()
+    asyncio.run(_deliver(relay.ports[way], mails))
+    wait_until(lambda: len(server.ledger.mails) >= len(mails), "all mails at the next server", 60)
+
+    arrived = [content.removesuffix(b".\r\n") for _, content in server.ledger.mails]
+    server.ledger.mails.clear()
+    assert all(content.startswith(b"Received: from ") for content in arrived)
+    assert sorted(map(_without_received, arrived)) == sorted(mail.content for mail in mails)
+
+
+def _without_received(content: bytes) -> bytes:
+    """Without the one header that a relay writes on top."""
+    return re.sub(rb"\AReceived: .*\r\n(?:[ \t].*\r\n)*", b"", content)
+
+
+def hostile_mails() -> list[template.Message]:
     values: list[str] = []
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -97,15 +135,11 @@ def test_the_octets_are_the_same_over_every_way(way: str) -> None:
         values.append(value)
 
     collect()
-    mails = [fill(number % 2 == 0, value) for number, value in enumerate(values)]
-    with SmtpServer(extensions=WAYS[way]) as server:
-        asyncio.run(_deliver(server.port, mails))
-
-    assert [content for _, content in server.ledger.mails] == [m.content + b".\r\n" for m in mails]
+    return [fill(number % 2 == 0, value) for number, value in enumerate(values)]
 
 
 async def _deliver(port: int, mails: list[template.Message]) -> None:
-    talk = Conversation(server_at(port))
+    talk = Conversation(server_at(port, step_seconds=30, answer_seconds=30))
     await talk.open()
     for mail in mails:
         await talk.deliver(mail)

@@ -84,12 +84,20 @@ def _report(reading: Reading, found: Finding, token: str | None) -> Report:
         happened_at=_date(letter),
         provider_message_id=_message_id(letter),
         provider_event_id=clean_text(letter.first("message-id"), 255) or None,
-        cause=found.cause if kind is not ReportKind.DELIVERED else None,
+        cause=_cause(kind, found),
         reply=clean_text(found.reply),
         native=clean_text(native, 60),
         details={"status": found.status} if found.status else {},
         names=_names(found, address) if is_notice else (),
     )
+
+
+def _cause(kind: ReportKind, found: Finding) -> Cause | None:
+    """None of a delivery; where trying ended and nobody knows why, that it was given up."""
+    if kind is ReportKind.DELIVERED:
+        return None
+    is_over = kind is ReportKind.BOUNCED_SOFT and found.verdict is Verdict.TEMPORARY
+    return Cause.GAVE_UP if is_over and found.cause is Cause.UNKNOWN else found.cause
 
 
 def _names(found: Finding, address: str) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ WORDS: dict[Cause, Words] = {
     ),
     Cause.GAVE_UP: Words(
         Side.NOBODY,
-        "It was tried until the time you set, without success.",
+        "It was tried again and again until time ran out, without success.",
         "Send it again, or reach the person another way.",
     ),
     Cause.SUPPRESSED: Words(
