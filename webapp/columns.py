@@ -150,6 +150,24 @@ def _postgresql_folded(element, compiler, **kw) -> str:
     return f"lower({compiler.process(element.clauses, **kw)})"
 
 
+class domain_part(FunctionElement):
+    """What stands after the @ of an address; empty without one."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(domain_part, "sqlite")
+def _sqlite_domain(element, compiler, **kw) -> str:
+    address = compiler.process(element.clauses, **kw)
+    return f"substr({address}, instr({address}, '@') + 1)"
+
+
+@compiles(domain_part, "postgresql")
+def _postgresql_domain(element, compiler, **kw) -> str:
+    return f"split_part({compiler.process(element.clauses, **kw)}, '@', 2)"
+
+
 def dump_json(value: Any) -> str:
     """JSON for a statement written by hand (json_each, unnest)."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

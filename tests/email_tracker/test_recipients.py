@@ -77,9 +77,12 @@ def test_a_broken_cursor_or_filter_shows_the_beginning(bulk_email) -> None:
         assert recipients.page(bulk_email.id, query)[0][0].name == "Person 000"
 
 
-def test_failures_are_counted_by_status_and_cause(bulk_email) -> None:
+def test_a_mailbox_provider_is_a_filter(bulk_email) -> None:
     db.session.execute(
-        update(Recipient).where(Recipient.status == Status.BOUNCED).values(cause="mailbox_full")
+        update(Recipient)
+        .where(Recipient.name.in_(["Person 003", "Person 005"]))
+        .values(address_key="someone@googlemail.com")
     )
 
-    assert recipients.causes(bulk_email.id) == [(Status.BOUNCED, "mailbox_full", 11)]
+    assert [copy.name for copy in all_of(bulk_email, at="Google")] == ["Person 003", "Person 005"]
+    assert len(all_of(bulk_email, at="x.test")) == 128

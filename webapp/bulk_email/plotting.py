@@ -101,7 +101,7 @@ def plot(counts: Sequence[Count], seconds: int, ended: datetime | None = None) -
     frame = _Frame(first, last - first + 1, seconds)
     totals = _sum_up(counts)
     fastest = max(sum(slot.values()) for slot in totals.values()) / seconds
-    frame.top = _nice(fastest)
+    frame.top = nice(fastest)
     return Plot(
         began=frame.at(first),
         ended=frame.at(last + 1),
@@ -181,7 +181,7 @@ def _rows(counts: Sequence[Count], frame: _Frame) -> list[Row]:
     return rows
 
 
-def _nice(value: float) -> float:
+def nice(value: float) -> float:
     """The next round number above: 1, 2, 3, 4, 5, 6, 8 or 10 times a power of ten."""
     if value <= 0.1:
         return 0.1

@@ -14,6 +14,7 @@ from webapp.extensions import db
 from webapp.lib import clock
 from webapp.rows import insert_into
 
+MOST_DOMAINS = 5_000  # of one destination, for a filter
 LOOK_AGAIN = timedelta(days=7)
 LOOK_AGAIN_AFTER_FAILURE = timedelta(hours=6)
 
@@ -92,6 +93,15 @@ def destinations_of(domains: Iterable[str]) -> tuple[dict[str, str], list[str]]:
             if row.look_again_at > clock.now():
                 fresh.add(row.name)
     return found, [domain for domain in asked if domain not in fresh]
+
+
+def domains_of(destination: str) -> list[str]:
+    """The domains that stand under the name of a destination, as far as they are known."""
+    own = [domain for domain, name in CONSUMER_DOMAINS.items() if name == destination]
+    found = db.session.scalars(
+        select(MailDomain.name).where(MailDomain.operator == destination).limit(MOST_DOMAINS)
+    )
+    return [destination, *own, *found]
 
 
 def wanted(domains: Sequence[str]) -> None:

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, or_
 
-from webapp.columns import folded
+from webapp.columns import domain_part, folded
+from webapp.delivery import grouping
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Group, Status, group_of
 from webapp.delivery.tallying import PARTS
@@ -25,17 +26,19 @@ FILTERS: dict[str, tuple[Status, ...]] = {**PARTS, **GROUPS, "ended": ENDED}
 @dataclass(frozen=True)
 class Selection:
     """`show` is a key of FILTERS or "" for all, `cause` one reason or "", `search` words that all
-    occur in name or address; `ids`, where there are any, are the copies themselves."""
+    occur in name or address; `at` is a destination of delivery.grouping or ""; `ids`, where there
+    are any, are the copies themselves."""
 
     show: str = ""
     cause: str = ""
     search: str = ""
+    at: str = ""
     ids: tuple[int, ...] = ()
 
     @property
     def is_narrow(self) -> bool:
         """Whether it asks for more than a status, so that only the copies can tell how many."""
-        return bool(self.cause or self.search or self.ids)
+        return bool(self.cause or self.search or self.at or self.ids)
 
     def as_json(self) -> dict:
         return {key: list(value) if key == "ids" else value for key, value in asdict(self).items()}
@@ -43,10 +46,8 @@ class Selection:
 
 def from_json(stored: Mapping) -> Selection:
     """What as_json made; {} is everybody."""
-    ids = tuple(stored.get("ids", ()))
-    return Selection(
-        stored.get("show", ""), stored.get("cause", ""), stored.get("search", ""), ids[:MOST_IDS]
-    )
+    texts = {key: stored.get(key, "") for key in ("show", "cause", "search", "at")}
+    return Selection(**texts, ids=tuple(stored.get("ids", ()))[:MOST_IDS])
 
 
 def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[ColumnElement]:
@@ -56,6 +57,8 @@ def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[
         found.append(copy.status.in_(FILTERS[selection.show]))
     if selection.cause:
         found.append(copy.cause == selection.cause)
+    if selection.at:
+        found.append(domain_part(copy.address_key).in_(grouping.domains_of(selection.at)))
     if selection.ids:
         found.append(copy.id.in_(selection.ids))
     for word in selection.search.lower().split()[:6]:

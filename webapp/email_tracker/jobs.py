@@ -7,7 +7,7 @@ from flask import current_app
 from webapp import providers, queue
 from webapp.accounts.models import Workspace
 from webapp.delivery import attaching, parking
-from webapp.email_tracker import confirming, digesting, polling
+from webapp.email_tracker import confirming, digesting, polling, summing_up
 from webapp.extensions import db
 
 SLICE_SECONDS = 50
@@ -49,6 +49,12 @@ def look_into_mailbox(connection_id: int) -> None:
     verify = not current_app.config["SETTINGS"].allow_private_smtp
     if polling.look(connection_id, verify=verify):
         queue.wake(digest)
+
+
+@queue.job(queue.Lane.CHORES)
+def sum_up(bulk_email_id: int) -> None:
+    """Count what the Overview of a large email shows."""
+    summing_up.count(bulk_email_id)
 
 
 def tick() -> None:

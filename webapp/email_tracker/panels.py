@@ -1,24 +1,33 @@
 """What the tracker puts on the pages of others: banner, Overview, Recipients, a person's emails."""
 
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 
 from flask import current_app, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy import or_, select
 
+from webapp import queue
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import listing, watching
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import traffic_context
-from webapp.delivery import selecting, tallying
+from webapp.delivery import tallying
 from webapp.delivery.models import Connection, Recipient, Tally
 from webapp.delivery.models_return import ReturnWay
-from webapp.delivery.statuses import Status
-from webapp.email_tracker import recipients, unmatched, wording
+from webapp.email_tracker import (
+    drawing,
+    jobs,
+    recipients,
+    remedies,
+    summing_up,
+    unmatched,
+    wording,
+)
 from webapp.email_tracker.plugin import PLUGIN, stats_form
 from webapp.email_tracker.recipients import RecipientQuery
+from webapp.email_tracker.summing_up import Figures
 from webapp.extensions import db
 from webapp.forms.models import Record, RecordAddress
 from webapp.lib import clock
@@ -98,37 +107,58 @@ def sent_again(bulk_email: BulkEmail) -> str:
 
 def overview_context(bulk_email: BulkEmail) -> dict:
     tally = db.session.get(Tally, bulk_email.id)
+    figures, is_current = summing_up.figures(bulk_email, tally)
     return {
         "workspace": bulk_email.workspace,
         "email": bulk_email,
         "books": tallying.books(tally),
         "part_words": PART_WORDS,
-        "groups": _groups(bulk_email),
+        "figures": figures,
+        "is_current": is_current,
+        "groups": _groups(bulk_email, figures) if figures else [],
+        "sections": drawing.sections(figures.moments, bulk_email.started_at) if figures else [],
         "traffic": watching.traffic(bulk_email),
-        "can_edit": is_allowed(Role.EDITOR),
-        "version": listing.version_of(bulk_email, tally),
-        "is_live": bulk_email.tracked and not listing.is_settled(bulk_email, tally),
+        "version": overview_version(bulk_email, tally),
+        "is_live": not (is_current and listing.is_settled(bulk_email, tally)),
     }
 
 
-def _groups(bulk_email: BulkEmail) -> list[dict]:
+def overview_version(bulk_email: BulkEmail, tally: Tally | None) -> str:
+    """Changes with everything the Overview shows; no look at the copies. Where the counts of a
+    large email are of yesterday, newer ones are asked for."""
+    mark, is_current = summing_up.mark(bulk_email, tally)
+    if not is_current:
+        queue.wake(jobs.sum_up, bulk_email.id)
+    return listing.version_of(bulk_email, tally) + mark
+
+
+def _groups(bulk_email: BulkEmail, figures: Figures) -> list[dict]:
     """The failures by cause, those still tried apart; the largest group first."""
     numbers: Counter[tuple[Cause, str, Words]] = Counter()
-    for status, cause, number in recipients.causes(bulk_email.id):
-        if cause not in _NOTHING_TO_DO and status not in (Status.DELIVERED, Status.SENT):
-            words = wording.words_for(status, Cause(cause))
-            numbers[Cause(cause), _SHOW_OF[status], words] += number
+    names: dict[tuple[Cause, str, Words], list[str]] = defaultdict(list)
+    for failure in figures.failures:
+        cause = Cause(failure.cause)
+        if cause not in _NOTHING_TO_DO:
+            key = (
+                cause,
+                summing_up.SHOW_OF[failure.status],
+                wording.words_for(failure.status, cause),
+            )
+            numbers[key] += failure.number
+            names[key] += failure.names
+    form = stats_form(bulk_email.workspace)
     return [
-        {"cause": cause, "show": show, "number": number, "words": words}
+        {
+            "cause": cause,
+            "show": show,
+            "number": number,
+            "words": words,
+            "names": names[cause, show, words][: summing_up.NAMED],
+            "side": remedies.SIDES[words.side],
+            "remedy": remedies.remedy_for(bulk_email, cause, show, form),
+        }
         for (cause, show, words), number in numbers.most_common()
     ]
-
-
-_SHOW_OF: dict[Status, str] = {
-    status: "ended" if status in selecting.ENDED else part
-    for part, statuses in tallying.PARTS.items()
-    for status in statuses
-}
 
 
 def recipients_panel(bulk_email: BulkEmail) -> str:
@@ -145,6 +175,7 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         sort=request.args.get("sort", ""),
         after=request.args.get("after", ""),
         cause=request.args.get("cause", ""),
+        at=request.args.get("at", "")[:255],
     )
     tally = db.session.get(Tally, bulk_email.id)
     copies, cursor = recipients.page(bulk_email.id, query)

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Select, func, select
 from webapp.delivery import selecting
 from webapp.delivery.models import Recipient
 from webapp.delivery.selecting import Selection
-from webapp.delivery.statuses import Status
 from webapp.extensions import db
 from webapp.forms import grid
 
@@ -28,17 +27,18 @@ MAX_SORTED = 100_000
 class RecipientQuery:
     """What the tab is asked for. `show` is a key of selecting.FILTERS or ""; `sort` one of SORTS,
     "-" before it for descending, or "" for the order of the records; `cause` narrows to one
-    reason."""
+    reason, `at` to one mailbox provider."""
 
     show: str = ""
     search: str = ""
     sort: str = ""
     after: str = ""
     cause: str = ""
+    at: str = ""
 
     @property
     def selection(self) -> Selection:
-        return Selection(self.show, self.cause, self.search)
+        return Selection(self.show, self.cause, self.search, self.at)
 
     def url_values(self, **changes: str) -> str:
         values = {
@@ -46,6 +46,7 @@ class RecipientQuery:
             "q": self.search,
             "sort": self.sort,
             "cause": self.cause,
+            "at": self.at,
             "after": "",
         } | changes
         return urlencode({key: value for key, value in values.items() if value})
@@ -67,17 +68,6 @@ def page(bulk_email_id: int, query: RecipientQuery) -> tuple[Sequence[Recipient]
     shown = lines[:PAGE]
     cursor = grid.make_cursor(_plain(shown[-1][1:])) if len(lines) > PAGE else ""
     return [line[0] for line in shown], cursor
-
-
-def causes(bulk_email_id: int) -> list[tuple[Status, str, int]]:
-    """(status, cause, how many) of all copies that were not sent or delivered."""
-    rows = db.session.execute(
-        select(Recipient.status, Recipient.cause, func.count())
-        .where(Recipient.bulk_email_id == bulk_email_id, Recipient.cause.is_not(None))
-        .group_by(Recipient.status, Recipient.cause)
-        .order_by(func.count().desc())
-    )
-    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _selected(bulk_email_id: int, query: RecipientQuery) -> Select:

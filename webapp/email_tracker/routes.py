@@ -59,7 +59,9 @@ def live_recipients(slug: str, email_id: int) -> Response:
 def live_overview(slug: str, email_id: int) -> Response:
     """The Overview alone; 204 while nothing has changed."""
     _, email = enter_tracked(slug, email_id)
-    if _is_unchanged(email):
+    tally = db.session.get(Tally, email.id)
+    asked = request.args.get("version")
+    if asked and asked == panels.overview_version(email, tally):
         return Response(status=204)
     if not wants_part():
         return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))

@@ -82,6 +82,7 @@ def _selection() -> Selection:
         show=request.args.get("show", ""),
         cause=request.args.get("cause", "")[:30],
         search=request.args.get("q", "").strip()[:200],
+        at=request.args.get("at", "")[:255],
         ids=tuple(each for each in ids if each < 2**63)[:MOST_IDS],
     )
 

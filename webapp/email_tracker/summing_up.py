@@ -1,0 +1,260 @@
+"""What the Overview says beyond the Tally: why copies failed, at which mailbox providers, and when.
+
+A small email is counted whenever it is looked at. A large one is counted by a job, at most a
+twentieth of the time, and pages show what was counted last: none of them looks at all copies.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, case, cast, delete, extract, func, insert, select
+
+from webapp.bulk_email.models import BulkEmail
+from webapp.columns import domain_part
+from webapp.delivery import selecting
+from webapp.delivery.grouping import CONSUMER_DOMAINS
+from webapp.delivery.models import MailDomain, Recipient, Tally
+from webapp.delivery.models_insight import Insight
+from webapp.delivery.selecting import Selection
+from webapp.delivery.statuses import Status
+from webapp.delivery.tallying import PARTS
+from webapp.extensions import db, reading
+from webapp.lib import clock
+
+COUNTED_AT_ONCE = 5_000  # copies; above, a job counts
+REST = 20  # how many times as long as counting lasted nothing is counted again
+NAMED = 3  # people named for each cause
+MOST_DOMAINS = 5_000  # told apart, the worst first
+MOST_PROVIDERS = 10
+MINUTES, HOURS = 60, 48  # drawn by minute, then by hour up to, then by day
+SHOW_OF: dict[Status, str] = {
+    status: "ended" if status in selecting.ENDED else part
+    for part, statuses in PARTS.items()
+    for status in statuses
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Copies that failed, or are still tried, for one cause; `names` are the first of them."""
+
+    status: Status
+    cause: str
+    number: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Provider:
+    """What became of the copies to one mailbox provider; "" are all others. `lost`: not sent, and
+    not tried any more; `open`: no verdict yet."""
+
+    name: str
+    delivered: int
+    lost: int
+    open: int
+
+    @property
+    def total(self) -> int:
+        return self.delivered + self.lost + self.open
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What was decided in one minute, hour or day (`unit`), the `number`-th since the start."""
+
+    unit: str
+    number: int
+    delivered: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything counted of one email; `as_of` is when."""
+
+    as_of: datetime
+    failures: list[Failure] = field(default_factory=list)
+    providers: list[Provider] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+
+
+def figures(bulk_email: BulkEmail, tally: Tally | None) -> tuple[Figures | None, bool]:
+    """(what is known now, whether it is as of now); None while a large email was never counted. If
+    it is not as of now, wake count."""
+    if tally is None:
+        return Figures(clock.now()), True
+    if tally.selected <= COUNTED_AT_ONCE:
+        return _read(_count(bulk_email), clock.now()), True
+    kept = db.session.get(Insight, bulk_email.id)
+    if kept is None:
+        return None, False
+    return _read(kept.data, kept.computed_at), kept.version == tally.version
+
+
+def mark(bulk_email: BulkEmail, tally: Tally | None) -> tuple[str, bool]:
+    """(a text that changes when there are newer counts of a large email, whether they are as of
+    now): one look at one row."""
+    if tally is None or tally.selected <= COUNTED_AT_ONCE:
+        return "", True
+    kept = db.session.execute(
+        select(Insight.computed_at, Insight.version).where(Insight.bulk_email_id == bulk_email.id)
+    ).first()
+    if kept is None:
+        return "-never", False
+    return f"-{kept.computed_at.timestamp():.2f}", kept.version == tally.version
+
+
+def count(bulk_email_id: int) -> bool:
+    """Count a large email anew, unless that is as of now or was done just now. Commits."""
+    with reading():
+        values = _due_counts(bulk_email_id)
+        db.session.rollback()
+    if values is None:
+        return False
+    db.session.execute(delete(Insight).where(Insight.bulk_email_id == bulk_email_id))
+    db.session.execute(insert(Insight).values(bulk_email_id=bulk_email_id, **values))
+    db.session.commit()
+    return True
+
+
+def _due_counts(bulk_email_id: int) -> dict | None:
+    """The columns of an Insight, counted without a lock; None where it is too early."""
+    bulk_email = db.session.get(BulkEmail, bulk_email_id)
+    tally = db.session.get(Tally, bulk_email_id)
+    kept = db.session.get(Insight, bulk_email_id)
+    if bulk_email is None or tally is None or (kept and not _is_due(kept, tally)):
+        return None
+    version, began = tally.version, time.monotonic()
+    data = _count(bulk_email)
+    took = round((time.monotonic() - began) * 1000)
+    return {"version": version, "took": took, "computed_at": clock.now(), "data": data}
+
+
+def _is_due(kept: Insight, tally: Tally) -> bool:
+    rest = timedelta(milliseconds=kept.took * REST)
+    return kept.version != tally.version and clock.now() >= kept.computed_at + rest
+
+
+def _count(bulk_email: BulkEmail) -> dict:
+    """Plain JSON, read by _read."""
+    return {
+        "failures": _failures(bulk_email.id),
+        "providers": _providers(bulk_email.id),
+        "moments": _moments(bulk_email),
+    }
+
+
+def _read(data: Mapping, as_of: datetime) -> Figures:
+    return Figures(
+        as_of=as_of,
+        failures=[
+            Failure(Status(status), cause, number, tuple(names))
+            for status, cause, number, names in data["failures"]
+        ],
+        providers=[Provider(*row) for row in data["providers"]],
+        moments=[Moment(*row) for row in data["moments"]],
+    )
+
+
+def _failures(bulk_email_id: int) -> list[list]:
+    """[status, cause, how many, first names], the largest first."""
+    rows = db.session.execute(
+        select(Recipient.status, Recipient.cause, func.count())
+        .where(
+            Recipient.bulk_email_id == bulk_email_id,
+            Recipient.status.not_in((Status.DELIVERED, Status.SENT)),
+            Recipient.cause.is_not(None),
+        )
+        .group_by(Recipient.status, Recipient.cause)
+        .order_by(func.count().desc(), Recipient.cause)
+    ).all()
+    return [
+        [status.value, cause, number, _first_names(bulk_email_id, status, cause)]
+        for status, cause, number in rows
+    ]
+
+
+def _first_names(bulk_email_id: int, status: Status, cause: str) -> list[str]:
+    group = Selection(cause=cause)
+    rows = db.session.execute(
+        select(Recipient.name, Recipient.address)
+        .where(
+            Recipient.bulk_email_id == bulk_email_id,
+            Recipient.status == status,
+            *selecting.conditions(group),
+        )
+        .order_by(Recipient.id)
+        .limit(NAMED)
+    )
+    return [name or address or "(blank)" for name, address in rows]
+
+
+def _providers(bulk_email_id: int) -> list[list]:
+    """[name, delivered, lost, open], the worst first, and last all the others as one."""
+    domain = domain_part(Recipient.address_key)
+    delivered = _sum_of((Status.DELIVERED,))
+    lost = _sum_of(selecting.ENDED)
+    by_domain = (
+        select(domain.label("domain"), delivered.label("d"), lost.label("l"), func.count())
+        .where(Recipient.bulk_email_id == bulk_email_id, Recipient.address_key.is_not(None))
+        .group_by(domain)
+        .order_by(lost.desc(), func.count().desc())
+        .limit(MOST_DOMAINS)
+        .subquery()
+    )
+    rows = db.session.execute(
+        select(by_domain, MailDomain.operator).outerjoin(
+            MailDomain, MailDomain.name == by_domain.c.domain
+        )
+    )
+    sums: dict[str, Counter] = {}
+    for name, good, bad, total, operator in rows:
+        key = CONSUMER_DOMAINS.get(name) or operator or name
+        sums.setdefault(key, Counter()).update(d=good, l=bad, o=total - good - bad)
+    worst = sorted(sums, key=lambda name: (-sums[name]["l"], -sums[name].total(), name))
+    shown = [_row(name, sums[name]) for name in worst[:MOST_PROVIDERS]]
+    others = sum((sums[name] for name in worst[MOST_PROVIDERS:]), Counter())
+    return [*shown, _row("", others)] if others.total() else shown
+
+
+def _row(name: str, counts: Counter) -> list:
+    return [name, counts["d"], counts["l"], counts["o"]]
+
+
+def _moments(bulk_email: BulkEmail) -> list[list]:
+    """[unit, number, delivered, lost] of the times at which copies were delivered or given up."""
+    if bulk_email.started_at is None:
+        return []
+    start = int(bulk_email.started_at.timestamp())
+    at = func.coalesce(Recipient.delivered_at, Recipient.changed_at)
+    minute = (cast(extract("epoch", at), BigInteger) - start) // 60
+    unit = case((minute < MINUTES, "minute"), (minute < HOURS * 60, "hour"), else_="day")
+    number = case(
+        (minute < 0, 0),
+        (minute < MINUTES, minute),
+        (minute < HOURS * 60, minute // 60),
+        else_=minute // 1440,
+    )
+    rows = db.session.execute(
+        select(
+            unit.label("unit"),
+            number.label("number"),
+            _sum_of((Status.DELIVERED,)),
+            _sum_of(selecting.ENDED),
+        )
+        .where(
+            Recipient.bulk_email_id == bulk_email.id,
+            Recipient.status.in_((Status.DELIVERED, *selecting.ENDED)),
+        )
+        .group_by("unit", "number")
+    ).all()
+    order = ("minute", "hour", "day")
+    return sorted(([*row] for row in rows), key=lambda row: (order.index(row[0]), row[1]))
+
+
+def _sum_of(statuses: Sequence[Status]):
+    return func.sum(case((Recipient.status.in_(statuses), 1), else_=0))
