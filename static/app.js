@@ -137,6 +137,19 @@ document.addEventListener("click", (event) => {
   place.focus();
 });
 
+// a page for full loads without a network, see offline.js; browsers want https for it
+const offline = document.querySelector("meta[name=offline]");
+if (offline) navigator.serviceWorker?.register(offline.content, { scope: "/" }).catch(() => {});
+
+// a file that is too large is not sent off in vain
+document.addEventListener("change", (event) => {
+  const most = Number(event.target.dataset.maxBytes);
+  if (!most) return;
+  const isTooLarge = [...event.target.files].some((file) => file.size > most);
+  event.target.setCustomValidity(isTooLarge ? event.target.dataset.tooLarge : "");
+  event.target.reportValidity();
+});
+
 // what is to be pasted elsewhere
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

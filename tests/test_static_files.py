@@ -29,5 +29,12 @@ def test_in_the_demo_nothing_is_kept(app: Flask):
     answer.close()
 
 
+def test_only_the_offline_page_answers_for_the_whole_site(real: Flask):
+    client = real.test_client()
+    with client.get("/static/offline.js") as worker, client.get("/static/app.js") as script:
+        assert worker.headers["Service-Worker-Allowed"] == "/"
+        assert "Service-Worker-Allowed" not in script.headers
+
+
 def test_nothing_outside_of_the_folder_is_served(real: Flask):
     assert real.test_client().get("/static/../pyproject.toml").status_code == 404

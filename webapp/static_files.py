@@ -33,3 +33,5 @@ def init_app(app: Flask, *, changing: bool) -> None:
 def _add_headers(headers, path: str, url: str) -> None:
     for name, value in HEADERS.items():
         headers[name] = value
+    if path.endswith("/offline.js"):
+        headers["Service-Worker-Allowed"] = "/"  # it answers for pages outside its folder

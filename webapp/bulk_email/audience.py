@@ -83,7 +83,7 @@ def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select
     joined = _address_of(bulk_email, after, until)
     address, key, problem = eligibility.address_columns(bulk_email)
     doubles = _doubles(chosen, joined, key).subquery()
-    is_double = [doubles.c.record_id.is_not(None)] if bulk_email.one_per != OnePer.RECORD else []
+    is_double = [_stands_twice(doubles)] if bulk_email.one_per != OnePer.RECORD else []
     if is_double and after:
         is_double.append(_is_frozen(bulk_email, key))
     cause = case(
@@ -104,7 +104,6 @@ def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select
     rows = (
         chosen.with_only_columns(*columns)
         .outerjoin(RecordAddress, joined)
-        .outerjoin(doubles, doubles.c.record_id == Record.id)
         .outerjoin(
             Suppression,
             and_(
@@ -114,8 +113,18 @@ def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select
             ),
         )
     )
-    # OFFSET keeps PostgreSQL from asking once more for each column that is made of the cause
-    return rows.offset(0) if after else rows
+    if _is_postgresql():
+        rows = rows.outerjoin(doubles, doubles.c.record_id == Record.id)
+    # OFFSET keeps databases from asking once more for each column that is made of the cause
+    return rows.offset(0)
+
+
+def _stands_twice(doubles) -> ColumnElement[bool]:
+    """SQLite looks through all doubles for each record it joins them to; PostgreSQL does so where
+    it asks whether a record is IN many of them."""
+    if _is_postgresql():
+        return doubles.c.record_id.is_not(None)  # joined
+    return Record.id.in_(select(doubles.c.record_id))
 
 
 def _doubles(chosen: Select, joined: ColumnElement[bool], key: ColumnElement) -> Select:
@@ -159,7 +168,7 @@ def _is_frozen(bulk_email: BulkEmail, key: ColumnElement) -> ColumnElement[bool]
 
 def values_as_json(column, keys: Sequence[str]):
     """An SQL expression: the JSON object of `keys` out of a record's values."""
-    if db.session.get_bind().dialect.name == "postgresql":
+    if _is_postgresql():
         pairs = [part for key in keys for part in (key, func.jsonb_extract_path(column, key))]
         return func.jsonb_strip_nulls(func.jsonb_build_object(*pairs))
     pairs = [part for key in keys for part in (key, _sqlite_value(column, key))]
@@ -183,9 +192,13 @@ def _sqlite_value(column, key: str):
 
 
 def _as_text(column, key: str):
-    if db.session.get_bind().dialect.name == "postgresql":
+    if _is_postgresql():
         return func.jsonb_extract_path_text(column, key)
     return func.json_extract(column, f'$."{key}"')
+
+
+def _is_postgresql() -> bool:
+    return db.session.get_bind().dialect.name == "postgresql"
 
 
 WITHHELD: Mapping[str, str] = {

@@ -39,7 +39,7 @@ def import_into(slug: str, form_id: int) -> Response:
 
 
 def _upload(workspace: Workspace, form: Form | None) -> Response:
-    context = {"workspace": workspace, "form": form}
+    context = {"workspace": workspace, "form": form, "max_bytes": importing.MAX_BYTES}
     if request.method != "POST":
         return render("forms/import.html", errors={}, **context)
     file = request.files.get("file")

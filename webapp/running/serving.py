@@ -41,6 +41,8 @@ def serve(app: Flask, listening: socket.socket) -> None:
         ident="",
         clear_untrusted_proxy_headers=False,  # ProxyFix decides, by TRUSTED_PROXIES
         channel_request_lookahead=5,
-        max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1024 * 1024,
+        # what is a little too large gets the app's own page, and only what is far too large this
+        # server's bare line
+        max_request_body_size=app.config["MAX_CONTENT_LENGTH"] * 2,
     )
     server.run()
