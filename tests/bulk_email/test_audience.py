@@ -1,5 +1,7 @@
 """Who is selected, and what becomes of each: the counts and the rows say the same."""
 
+import os
+
 import pytest
 
 from tests import makers
@@ -87,3 +89,24 @@ def test_the_counts_are_told_without_zeros(draft) -> None:
         "will get it": 2,
         "without a valid address": 1,
     }
+
+
+def steps(draft) -> int:
+    """How much SQLite does to count the audience, in thousands of its instructions."""
+    done: list[int] = []
+    connection = db.session.connection().connection.dbapi_connection
+    connection.set_progress_handler(lambda: done.append(1), 1000)
+    audience.count(draft)
+    connection.set_progress_handler(None, 0)
+    return len(done)
+
+
+@pytest.mark.skipif(bool(os.environ.get("TEST_DATABASE_URL")), reason="counts SQLite's steps")
+def test_many_doubles_are_counted_in_time_that_grows_with_them(cast) -> None:
+    connection = makers.make_connection(cast.workspace)
+    few, many = (
+        makers.make_email(makers.make_form(cast.workspace, [("Ann", "a@x.test")] * n), connection)
+        for n in (200, 1000)
+    )
+
+    assert steps(many) < 8 * steps(few)  # 25 times as much if it went with the square
