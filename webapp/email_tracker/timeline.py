@@ -1,6 +1,6 @@
 """Everything known of one copy: its facts, its six statuses, and its history in order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import current_app
@@ -18,7 +18,8 @@ from webapp.delivery.statuses import (
     label_of,
     label_text,
 )
-from webapp.email_tracker import wording
+from webapp.email_tracker import corrections, wording
+from webapp.email_tracker.corrections import Correction
 from webapp.extensions import db
 from webapp.forms.models import Record
 from webapp.mail.causes import WORDS, Cause
@@ -126,11 +127,31 @@ def labels(copy: Recipient, entries: list[Entry], product_name: str) -> list[Lab
 
 
 def history(copy: Recipient) -> list[Entry]:
-    """Attempts and events in the order in which they happened."""
-    entries = [_begun(copy), *_attempts(copy), *_events(copy)]
-    if copy.decision in (Status.WITHHELD, Status.FAILED) and len(entries) == 1:
-        entries.append(_decided(copy))
-    return sorted(entries, key=lambda entry: entry.at)
+    """Attempts, events and corrections in the order in which they happened."""
+    said = [*_attempts(copy), *_events(copy)]
+    if copy.decision in (Status.WITHHELD, Status.FAILED) and not said:
+        said.append(_decided(copy))
+    mended = [_corrected(each) for each in corrections.of(copy)]
+    return sorted(_named([_begun(copy), *said, *mended]), key=lambda entry: entry.at)
+
+
+def _named(entries: list[Entry]) -> list[Entry]:
+    """Delivered and bounced contradict each other: each of them says what it contradicts."""
+    against = {Status.DELIVERED: Status.BOUNCED, Status.BOUNCED: Status.DELIVERED}
+    found = []
+    for entry in entries:
+        other = next(
+            (e for e in entries if e.status and e.status is against.get(entry.status)), None
+        )
+        if other is not None:
+            contradiction = f"It contradicts: “{other.title}”."
+            entry = replace(entry, note=" ".join(filter(None, [entry.note, contradiction])))
+        found.append(entry)
+    return found
+
+
+def _corrected(mended: Correction) -> Entry:
+    return Entry(mended.at, mended.title, None, "", "", mended.note, None, "pencil", "status-quiet")
 
 
 def _begun(copy: Recipient) -> Entry:
