@@ -56,6 +56,7 @@ NEEDS: dict[str, object] = {
     "email_tracker.copy": VIEWER, "email_tracker.decide": EDITOR,
     "email_tracker.live_sent_again": VIEWER, "email_tracker.resend": EDITOR,
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
+    "bulk_email.import_suppressions": ADMIN, "email_tracker.source": ADMIN,
     "email_tracker.tray": VIEWER, "email_tracker.unmatched_report": VIEWER,
     "email_tracker.unreadable_arrival": VIEWER, "email_tracker.attach": EDITOR,
     "email_tracker.put_aside": EDITOR, "email_tracker.undo": EDITOR,

@@ -61,6 +61,7 @@ PAGES = [
     HOME + "/connections",
     HOME + "/connections/1",
     HOME + "/suppressions",
+    HOME + "/suppressions/import",
     HOME + "/emails/1/doubtful",
     HOME + "/unmatched",
     HOME + "/emails/2/send",

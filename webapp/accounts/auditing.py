@@ -9,6 +9,7 @@ from webapp.extensions import db
 WORDS = {
     "address.suppressed": "suppressed an address",
     "address.suppression_lifted": "lifted a suppression",
+    "addresses.imported": "imported addresses to write to no more",
     "connection.key_set": "set the key of a connection",
     "connection.old_key_ended": "ended the previous key of a connection",
     "connection.removed": "removed a connection",

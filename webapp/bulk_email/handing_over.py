@@ -13,7 +13,7 @@ from webapp.bulk_email.in_hand import Hand, Held
 from webapp.bulk_email.lines import Lines
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.traffic import Traffic
-from webapp.delivery import pausing, returning, suppressing, tokens
+from webapp.delivery import pausing, returning, suppressing, tokens, wearying
 from webapp.delivery.attempting import Outcome
 from webapp.delivery.models import Connection
 from webapp.delivery.statuses import Status
@@ -210,5 +210,8 @@ class Handover:
                 if said.status is Status.BOUNCED and said.cause in suppressing.SUPPRESSING
             ],
         )
+        soft = [said.recipient_id for said in outcomes if said.status is Status.BOUNCED_SOFT]
+        if soft:
+            wearying.pause_weary(soft)
         if outcomes:
             pausing.note_success(self._lines.connection_id)

@@ -11,7 +11,7 @@ from webapp import providers, queue
 from webapp.bulk_email import draining, preparing, relay, scheduling, sending, sweeping, thinning
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
-from webapp.delivery import adopting
+from webapp.delivery import adopting, suppressing
 from webapp.delivery.jobs import look_up_domains
 from webapp.extensions import db
 from webapp.plugins import installing
@@ -50,6 +50,7 @@ def tick() -> None:
     """Mend what died, start what is due, and wake for everything that waits."""
     sweeping.sweep()
     thinning.thin_some()
+    suppressing.lift_expired()
     if not adopting.is_trusted(host()):
         return
     sweeping.expire()

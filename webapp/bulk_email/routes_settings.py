@@ -3,20 +3,23 @@
 from flask import Response, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
-from sqlalchemy import select
+from markupsafe import Markup
 
 from webapp.accounts import access, auditing
 from webapp.accounts.models import Role, Workspace
+from webapp.bulk_email import importing_addresses, suppression_list
 from webapp.bulk_email.access import enter
+from webapp.bulk_email.importing_addresses import Imported, Why
 from webapp.bulk_email.routes import bulk_email
+from webapp.bulk_email.suppression_list import PAGE, PERIODS, REASONS, SHOWS, Wanted
 from webapp.delivery import suppressing
 from webapp.delivery.models import Suppression
 from webapp.extensions import db
-from webapp.lib import addresses
+from webapp.forms.reading_csv import NotCsv
+from webapp.lib import addresses, texts
 from webapp.mail.causes import Cause
+from webapp.plugins import installing, slots
 from webapp.web import notice, render, see_other
-
-PAGE = 50
 
 
 @bulk_email.route("/w/<slug>/suppressions", methods=["GET", "POST"])
@@ -28,21 +31,19 @@ def suppressions(slug: str) -> Response:
     if request.method == "POST" and not errors:
         notice("It gets no more mail from this workspace.")
         return see_other(url_for("bulk_email.suppressions", slug=slug))
-    words = request.args.get("q", "").strip()[:200]
-    statement = (
-        select(Suppression)
-        .where(Suppression.workspace_id == workspace.id, Suppression.lifted_at.is_(None))
-        .order_by(Suppression.id.desc())
-        .limit(PAGE)
+    show = request.args.get("show", "")
+    wanted = Wanted(
+        show if show in SHOWS else "",
+        request.args.get("q", "").strip()[:200],
+        request.args.get("before", 0, type=int),
     )
-    if words:
-        statement = statement.where(
-            Suppression.address_key.contains(words.casefold(), autoescape=True)
-        )
+    rows = suppression_list.page(workspace, wanted)
     return render(
-        "bulk_email/suppressions.html", status=422 if errors else 200, workspace=workspace,
-        rows=db.session.scalars(statement).all(), words=words, errors=errors,
-        address=request.form.get("address", ""),
+        "bulk_email/suppressions.html", "bulk_email/_suppressions.html",
+        status=422 if errors else 200, workspace=workspace, rows=rows[:PAGE], wanted=wanted,
+        more=len(rows) > PAGE, shows=SHOWS, counts=suppression_list.counts(workspace),
+        words_of=suppression_list.words, source_of=_sources(workspace), errors=errors,
+        typed=request.form, reasons=REASONS, periods=PERIODS,
     )  # fmt: skip
 
 
@@ -50,14 +51,65 @@ def _suppress(workspace: Workspace) -> dict[str, str]:
     address = request.form.get("address", "")
     if problem := addresses.check(address).problem:
         return {"address": problem}
-    reason = request.form.get("reason", "").strip() or "Added by hand"
+    why = _why()
     suppressing.suppress(
         workspace.id,
-        [suppressing.Entry(address, Cause.SUPPRESSED, reason, created_by_id=current_user.id)],
+        [
+            suppressing.Entry(
+                address, why.cause, why.reason, None, current_user.id, expires_at=why.expires_at
+            )
+        ],
     )
-    auditing.note("address.suppressed", workspace=workspace, by=current_user, name=address)
+    auditing.note(
+        "address.suppressed", workspace=workspace, by=current_user, name=address,
+        reason=why.reason,
+    )  # fmt: skip
     db.session.commit()
     return {}
+
+
+def _why() -> Why:
+    """What the form says of the address or addresses."""
+    cause, period = request.form.get("cause", ""), request.form.get("period", "")
+    return Why(
+        Cause(cause) if cause in REASONS else Cause.SUPPRESSED,
+        texts.one_line(request.form.get("reason", ""), 500),
+        suppression_list.until(period if period in PERIODS else ""),
+    )
+
+
+def _sources(workspace: Workspace):
+    """What other plugins show of where a suppression comes from."""
+    on = installing.installed(workspace)
+    panels = [each for each in slots.suppression_panels if not each.plugin or each.plugin in on]
+    return lambda suppression: Markup("").join(
+        Markup(panel.render(suppression)) for panel in panels
+    )
+
+
+@bulk_email.route("/w/<slug>/suppressions/import", methods=["GET", "POST"])
+@auth_required("session")
+def import_suppressions(slug: str) -> Response:
+    """Put the addresses of a CSV on the list, and say which lines were refused."""
+    workspace = enter(slug, Role.ADMIN)
+    errors: dict[str, str] = {}
+    imported: Imported | None = None
+    if request.method == "POST":
+        file = request.files.get("file")
+        try:
+            if file is None or not file.filename:
+                raise NotCsv("Choose a CSV file first.")
+            content = file.read(importing_addresses.MAX_BYTES + 1)
+            name = texts.one_line(file.filename, 200)
+            imported = importing_addresses.bring_in(workspace, current_user, content, name, _why())
+        except NotCsv as problem:
+            db.session.rollback()
+            errors = {"file": str(problem)}
+    return render(
+        "bulk_email/import_suppressions.html", status=422 if errors else 200, workspace=workspace,
+        errors=errors, typed=request.form, imported=imported, reasons=REASONS, periods=PERIODS,
+        most=importing_addresses.MAX_LINES,
+    )  # fmt: skip
 
 
 @bulk_email.route("/w/<slug>/suppressions/<int:suppression_id>/lift", methods=["GET", "POST"])
@@ -71,7 +123,7 @@ def lift(slug: str, suppression_id: int) -> Response:
         errors = {"reason": "Say why; it is kept in the audit log."} if request.form else {}
         return render(
             "bulk_email/lift.html", status=422 if errors else 200, workspace=workspace,
-            row=found, errors=errors,
+            row=found, errors=errors, words=suppression_list.words(found.cause),
         )  # fmt: skip
     suppressing.lift(found, current_user.id, reason)
     auditing.note(

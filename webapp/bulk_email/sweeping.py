@@ -8,7 +8,7 @@ from webapp.accounts.models import UnconfirmedPolicy, Workspace
 from webapp.bulk_email import sending
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.columns import database_now
-from webapp.delivery import leasing, raising
+from webapp.delivery import leasing, raising, wearying
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -43,6 +43,7 @@ def expire() -> int:
         .limit(CHUNK)
     ).all()
     raising.raise_statuses(_expired(row) for row in rows)
+    wearying.pause_weary([row.id for row in rows])
     db.session.commit()
     return len(rows)
 

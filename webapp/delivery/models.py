@@ -410,6 +410,14 @@ class Suppression(db.Model):
             sqlite_where=text("lifted_at IS NULL"),
             postgresql_where=text("lifted_at IS NULL"),
         ),
+        Index(
+            "ix_suppressions_expires_at",
+            "expires_at",
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+        Index(None, "event_id"),
+        Index(None, "workspace_id", "address_key"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -421,6 +429,8 @@ class Suppression(db.Model):
     event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    # lifted by the clock then; None: for good
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lifted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     lifted_reason: Mapped[str] = mapped_column(String(300), default="")

@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
-from webapp.delivery import heeding, matching, raising, suppressing, tallying
+from webapp.delivery import heeding, matching, raising, suppressing, tallying, wearying
 from webapp.delivery.matching import Matched, Said
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
 from webapp.delivery.statuses import Status, status_of_kind
@@ -108,6 +108,9 @@ def _record(news: Sequence[_News]) -> list[_News]:
     for bulk_email_id in sorted(deltas.keys() | touched):
         tallying.move(bulk_email_id, deltas.get(bulk_email_id, {}))
     _suppress(proofs, are_stored=True)
+    wearying.pause_weary(
+        [each.copy.id for each in proofs if each.report.kind is ReportKind.BOUNCED_SOFT]
+    )
     heeding.heed([(each.copy.id, each.report) for each in proofs])
     return new
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 
@@ -19,40 +20,68 @@ SUPPRESSING = (
     Cause.UNSUBSCRIBED,
 )
 
+EXPIRED = "Its time was over"
+
 
 @dataclass(frozen=True)
 class Entry:
-    """An address to suppress, and why. `event_id` is what proved it."""
+    """An address to suppress, and why. `event_id` is what proved it; without `expires_at` it is for
+    good."""
 
     address: str
     cause: Cause
     reason: str = ""
     event_id: int | None = None
     created_by_id: int | None = None
+    expires_at: datetime | None = None
 
 
 def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
-    """Suppress addresses, in the caller's transaction; those on the list stay as they are."""
+    """Suppress addresses, in the caller's transaction; those on the list stay as they are, but one
+    that would expire gives way to what is for good."""
     rows: dict[str, tuple] = {}
     now = clock.now()
     for entry in entries:
         checked = addresses.check(entry.address)
         if checked.key and checked.key not in rows:
             rows[checked.key] = (
-                *(workspace_id, checked.address, checked.key, entry.cause, entry.reason[:500]),
-                *(entry.event_id, entry.created_by_id, now, ""),
+                *(workspace_id, checked.key, checked.address, entry.cause, entry.reason[:500]),
+                *(entry.event_id, entry.created_by_id, now, entry.expires_at, ""),
             )
-    columns = (
-        *("workspace_id", "address", "address_key", "cause", "reason"),
-        *("event_id", "created_by_id", "created_at", "lifted_reason"),
-    )
     insert_each(
         db.session.connection(),
         Suppression.__table__,
-        columns,
+        _COLUMNS,
         [rows[key] for key in sorted(rows)],
-        "ON CONFLICT (workspace_id, address_key) WHERE lifted_at IS NULL DO NOTHING",
+        _UNLESS_THERE,
     )
+
+
+_SAID = ("address", "cause", "reason", "event_id", "created_by_id", "created_at", "expires_at")
+_COLUMNS = ("workspace_id", "address_key", *_SAID, "lifted_reason")
+_UNLESS_THERE = (
+    "ON CONFLICT (workspace_id, address_key) WHERE lifted_at IS NULL DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _SAID)
+    + " WHERE suppressions.expires_at IS NOT NULL AND excluded.expires_at IS NULL"
+)
+
+
+def lift_expired(most: int = 1000) -> int:
+    """Lift what has expired; how many. Commits."""
+    ids = db.session.scalars(
+        select(Suppression.id)
+        .where(Suppression.expires_at <= clock.now(), Suppression.lifted_at.is_(None))
+        .limit(most)
+    ).all()
+    if ids:
+        db.session.execute(
+            update(Suppression)
+            .where(Suppression.id.in_(ids), Suppression.lifted_at.is_(None))
+            .values(lifted_at=clock.now(), lifted_reason=EXPIRED)
+            .execution_options(synchronize_session=False)
+        )
+    db.session.commit()
+    return len(ids)
 
 
 def suppressed(workspace_id: int, keys: Sequence[str]) -> dict[str, Suppression]:

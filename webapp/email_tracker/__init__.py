@@ -48,6 +48,7 @@ def init_app(app: Flask) -> None:
     slots.fill(
         slots.connection_panels, Panel("bounces", "Mail that comes back", panels.return_link)
     )
+    slots.fill(slots.suppression_panels, Panel("report", "The report", panels.source_link, name))
     slots.fill(
         slots.record_panels, Panel("emails", "Emails to this person", panels.emails_of, name)
     )

@@ -14,7 +14,7 @@ from webapp.bulk_email import listing, watching
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import traffic_context
 from webapp.delivery import tallying
-from webapp.delivery.models import Connection, Recipient, Tally
+from webapp.delivery.models import Connection, Recipient, Suppression, Tally
 from webapp.delivery.models_return import ReturnWay
 from webapp.email_tracker import (
     drawing,
@@ -75,6 +75,15 @@ def unmatched_link(workspace: Workspace) -> str:
     show = "" if counts.open else "unreadable"
     url = url_for("email_tracker.tray", slug=workspace.slug, **({"show": show} if show else {}))
     return render_template("email_tracker/_unmatched_link.html", counts=counts, url=url)
+
+
+def source_link(suppression: Suppression) -> str:
+    """The way from a suppressed address to the copy whose report caused it."""
+    if suppression.event_id is None:
+        return ""
+    slug = db.session.get_one(Workspace, suppression.workspace_id).slug
+    url = url_for("email_tracker.source", slug=slug, suppression_id=suppression.id)
+    return render_template("email_tracker/_source_link.html", url=url, address=suppression.address)
 
 
 def overview(bulk_email: BulkEmail) -> str:

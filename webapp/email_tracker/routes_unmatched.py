@@ -9,7 +9,14 @@ from webapp.accounts import access
 from webapp.accounts.models import Role, User, Workspace
 from webapp.bulk_email.access import enter
 from webapp.delivery import attaching, parking
-from webapp.delivery.models import Arrival, ArrivalStage, ParkedReport, Recipient
+from webapp.delivery.models import (
+    Arrival,
+    ArrivalStage,
+    Event,
+    ParkedReport,
+    Recipient,
+    Suppression,
+)
 from webapp.email_tracker import timeline, unmatched, wording
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
@@ -115,6 +122,21 @@ def undo(slug: str, parked_id: int) -> Response:
     else:
         notice(TOO_LATE, "warning")
     return see_other(_url(slug, found))
+
+
+@email_tracker.get("/w/<slug>/suppressions/<int:suppression_id>/report")
+@auth_required("session")
+def source(slug: str, suppression_id: int) -> Response:
+    """To the copy whose report caused a suppression."""
+    workspace = _enter(slug, Role.ADMIN)
+    found = access.find(Suppression, suppression_id, workspace)
+    event = db.session.get(Event, found.event_id) if found.event_id else None
+    copy = db.session.get(Recipient, event.recipient_id) if event else None
+    if copy is None:
+        abort(404)
+    return see_other(
+        url_for("email_tracker.copy", slug=slug, email_id=copy.bulk_email_id, copy_id=copy.id)
+    )
 
 
 def _enter(slug: str, role: Role = Role.VIEWER) -> Workspace:

@@ -37,6 +37,7 @@ navigation_tools: list[Tab] = []  # an icon each, at the end of the bar
 bulk_emails_banners: list[Panel] = []  # above the list of emails; subject: Workspace
 bulk_email_panels: list[Panel] = []  # tabs of one email; subject: BulkEmail
 connection_panels: list[Panel] = []  # on the page of a Connection; subject: Connection
+suppression_panels: list[Panel] = []  # beside a suppressed address; subject: Suppression
 record_panels: list[Panel] = []  # beside a record; subject: Record
 
 
