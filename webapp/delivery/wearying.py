@@ -51,7 +51,7 @@ def _pause(workspace_id: int, keys: Sequence[str]) -> None:
                 again = _counted(workspace_id, [key], lifted)
                 number, last = again[0][1:] if again else (0, last)
             if number >= SOFT_BOUNCES:
-                entries.append(_entry(db.session.get_one(Recipient, last), number))
+                entries.append(_entry(last, number))
     suppressing.suppress(workspace_id, entries)
 
 
@@ -83,10 +83,14 @@ def _last_lifted(workspace_id: int, key: str) -> datetime | None:
     )
 
 
-def _entry(last: Recipient, number: int) -> suppressing.Entry:
+def _entry(copy_id: int, number: int) -> suppressing.Entry:
+    """`copy_id` is the last of them. Its columns are read anew: they were written beside the ORM."""
+    last = db.session.execute(
+        select(Recipient.address, Recipient.cause).where(Recipient.id == copy_id)
+    ).one()
     event_id = db.session.scalar(
         select(func.max(Event.id)).where(
-            Event.recipient_id == last.id,
+            Event.recipient_id == copy_id,
             Event.kind == ReportKind.BOUNCED_SOFT,
             Event.superseded_at.is_(None),
         )
