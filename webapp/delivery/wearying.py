@@ -84,7 +84,7 @@ def _last_lifted(workspace_id: int, key: str) -> datetime | None:
 
 
 def _entry(copy_id: int, number: int) -> suppressing.Entry:
-    """`copy_id` is the last of them. Its columns are read anew: they were written beside the ORM."""
+    """`copy_id` is the last of them. Its columns as they are now, past the ORM."""
     last = db.session.execute(
         select(Recipient.address, Recipient.cause).where(Recipient.id == copy_id)
     ).one()
