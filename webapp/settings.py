@@ -141,7 +141,8 @@ VARIABLES: dict[str, Variable] = {
         _text,
         "Signs sessions and tokens, and encrypts stored passwords. Where it is not set, the file"
         " `secret-key` in `DATA_DIR` is used, which `make run` and `email-tracker init` write once."
-        " All hosts of an installation need the same one; losing it loses the stored passwords",
+        " All hosts of an installation need the same one; losing it makes every"
+        " password invalid (see *Backup*)",
     ),
     "data_dir": Variable(
         "DATA_DIR", "var", _folder, "Folder of everything that is kept in files; back it up"

@@ -137,6 +137,22 @@ def test_a_copy_asks_before_it_sends(cast, host, tmp_path) -> None:
     assert adopting.may_send(host)
 
 
+@pytest.mark.parametrize("folder_is_copied", [True, False])
+def test_a_copy_that_has_only_a_schedule_asks_as_well(
+    cast, host, tmp_path, folder_is_copied: bool
+) -> None:
+    adopting.may_send(host)
+    form = makers.make_form(cast.workspace, PEOPLE)
+    makers.make_email(form, makers.make_connection(cast.workspace), stage="scheduled")
+    there = Host(tmp_path / "there", "there")
+    shutil.copytree(host.folder, there.folder) if folder_is_copied else there.folder.mkdir()
+
+    with copied_database(tmp_path):
+        assert not adopting.may_send(there)
+        assert doubts() == [Doubt.MOVED if folder_is_copied else Doubt.UNKNOWN_HOST]
+    assert adopting.may_send(host)
+
+
 def test_a_restored_backup_asks_on_every_host(cast, host, tmp_path) -> None:
     other = Host(_folder(tmp_path / "there"), "there")
     adopting.may_send(other)

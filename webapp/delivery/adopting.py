@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, column, literal, select, table, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from webapp.accounts import auditing
@@ -137,7 +137,7 @@ def _doubt(row: Provenance, note: _Note) -> Doubt | None:
     is_ours = note.installation == row.installation_id
     if is_ours and note.counter > row.counter:
         return Doubt.RESTORED
-    if not _has_sent():
+    if not _has_sent() and not (row.counter and _has_promised()):
         return None
     if not is_ours and (not note.installation or note.installation != row.previous_id):
         return Doubt.UNKNOWN_HOST
@@ -146,6 +146,13 @@ def _doubt(row: Provenance, note: _Note) -> Doubt | None:
 
 def _has_sent() -> bool:
     return db.session.scalar(select(Attempt.id).limit(1)) is not None
+
+
+def _has_promised() -> bool:
+    """Whether an email will go out by itself: a copy would send it as well."""
+    emails = table("bulk_emails", column("stage"))
+    waits = select(literal(True)).where(emails.c.stage == "scheduled").limit(1)
+    return db.session.scalar(waits) is not None
 
 
 def _is_restored() -> bool:
