@@ -3,12 +3,12 @@
 from collections import Counter
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests import makers
 from tests.smtp_server import SmtpServer
 from webapp.bulk_email.models import Stage
-from webapp.delivery.models import Destination, Pulse
+from webapp.delivery.models import Destination, Pulse, Recipient
 from webapp.extensions import db
 
 pytestmark = pytest.mark.database
@@ -76,3 +76,20 @@ def test_what_went_where_is_counted(cast) -> None:
         select(func.sum(Pulse.accepted), func.sum(Pulse.refused), func.sum(Pulse.deferred))
     ).one()
     assert tuple(counted) == (150, 50, 0)
+
+
+def test_a_mailbox_that_is_always_busy_slows_its_destination_once(cast) -> None:
+    with SmtpServer(slow_says(b"421 4.3.2 busy")) as server:
+        form = makers.make_form(cast.workspace, [("Slow", "p0@slow.test")])
+        bulk_email = makers.make_email(form, makers.make_connection(cast.workspace, server.port))
+        makers.start(bulk_email)
+        setting = makers.make_setting()
+        makers.draining.drain(setting, 1)
+        heard_at = db.session.scalar(select(Destination.complained_at))
+        db.session.execute(update(Destination).values(rate=None, paused_until=None))
+        db.session.execute(update(Recipient).values(next_try_at=heard_at))
+        db.session.commit()
+        makers.draining.drain(setting, 1)
+
+    assert db.session.scalar(select(Recipient.attempt_count)) == 2
+    assert db.session.scalar(select(Destination.complained_at)) == heard_at

@@ -131,7 +131,7 @@ class Traffic:
             return
         is_deferred = said.status in (Status.RETRYING, Status.BOUNCED_SOFT)
         self._notes.pulses[destination]["deferred" if is_deferred else "refused"] += 1
-        if reply is not None and pacing.is_complaint(reply, said.cause):
+        if reply is not None and _slows_others(said, reply):
             self._notes.heard.append((destination, said.reply))
             self._notes.accepted.discard(destination)
             seen = self._limited.get(destination, pacing.Pace())
@@ -176,6 +176,14 @@ class Traffic:
             summed[name if name in named else ""].update(counts)
         at = datetime.fromtimestamp(now.timestamp() // PULSE_SECONDS * PULSE_SECONDS, now.tzinfo)
         _add_pulses(self._bulk_email_id, at, summed)
+
+
+def _slows_others(said: Outcome, reply: Reply) -> bool:
+    """Whether it asks the destination's other copies to wait. A copy that was asked before speaks
+    for itself alone, unless it is told how long: some mailboxes are always busy."""
+    if not pacing.is_complaint(reply, said.cause):
+        return False
+    return said.before is Status.QUEUED or pacing.wait_asked(said.reply) is not None
 
 
 def _add_pulses(bulk_email_id: int, at: datetime, counts: dict[str, Counter]) -> None:
