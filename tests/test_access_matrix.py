@@ -12,6 +12,8 @@ from tests.cast import make_user, signed_in_client
 from webapp.accounts.models import Invitation, Member, Role
 from webapp.delivery import suppressing
 from webapp.delivery.models import ArrivalStage, Recipient, Suppression
+from webapp.delivery.models_people import Person
+from webapp.email_tracker import introducing
 from webapp.extensions import db
 from webapp.forms.models import Export, Field, Import, Record, View
 from webapp.lib import clock
@@ -55,6 +57,7 @@ NEEDS: dict[str, object] = {
     "email_tracker.live_recipients": VIEWER, "email_tracker.live_overview": VIEWER,
     "email_tracker.copy": VIEWER, "email_tracker.decide": EDITOR,
     "email_tracker.live_sent_again": VIEWER, "email_tracker.resend": EDITOR,
+    "email_tracker.person": VIEWER,
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
     "bulk_email.import_suppressions": ADMIN, "email_tracker.source": ADMIN,
     "email_tracker.tray": VIEWER, "email_tracker.unmatched_report": VIEWER,
@@ -76,6 +79,7 @@ def world(app: Flask, cast) -> dict[str, object]:
     connection = makers.make_connection(cast.workspace)
     bulk_email = makers.make_email(form, connection, cast.alice)
     makers.start(bulk_email)
+    introducing.introduce_some(bulk_email.id)
     suppressing.suppress(cast.workspace.id, [suppressing.Entry("cy@x.test", Cause.SUPPRESSED)])
     people = {name: make_user(name) for name in ("edith", "adam")}
     db.session.flush()
@@ -103,6 +107,7 @@ def world(app: Flask, cast) -> dict[str, object]:
         "field_id": Field,
         "copy_id": Recipient,
         "suppression_id": Suppression,
+        "person_id": Person,
     }
     ids |= {name: db.session.query(model).first().id for name, model in one.items()}
     return ids | {

@@ -48,12 +48,18 @@ def triggers(app: Flask) -> list[str]:
         return list(connection.scalars(text(TRIGGERS[connection.dialect.name])))
 
 
+def is_a_model_s(row, name, kind, reflected, compared) -> bool:
+    """The index of the search for people is made by hand, and keeps tables of its own in SQLite."""
+    return not (name or "").startswith("people_search")
+
+
 @pytest.mark.database
 def test_migrating_an_empty_database_makes_what_the_models_say(empty_app: Flask):
     migrating.upgrade(empty_app)
 
     with empty_app.app_context(), db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": is_a_model_s}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, db.metadata) == []
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests import makers
+from webapp.email_tracker import introducing
 from webapp.plugins import catalogue, installing
 
 pytestmark = pytest.mark.database
@@ -13,13 +14,15 @@ def test_a_person_is_found_in_their_form_and_among_the_copies(cast, sign_in) -> 
     for name in ("bulk_email", "email_tracker"):
         installing.install(cast.workspace, catalogue.find(name), cast.alice)
     form = makers.make_form(cast.workspace, [("Ann Lee", "ann@x.test"), ("Bo", "bo@x.test")])
-    makers.start(makers.make_email(form, makers.make_connection(cast.workspace)))
+    email = makers.make_email(form, makers.make_connection(cast.workspace))
+    makers.start(email)
+    introducing.introduce_some(email.id)
 
     text = sign_in(cast.bob).get(f"{SEARCH}?q=ann").text
 
     assert text.count(">Ann Lee</a>") == 2
     assert "People</h2>" in text
-    assert "Email Tracker Stats</h2>" in text
+    assert "People written to</h2>" in text
     assert "bo@x.test" not in text
 
 

@@ -100,6 +100,9 @@ class BulkEmail(db.Model):
     prepare_until: Mapped[int | None] = mapped_column(BigId)  # the last one selected
     expected: Mapped[int] = mapped_column(default=0)  # records counted at the start, for progress
     last_served_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # everybody up to this record id is among the people that can be looked for; then all of them
+    introduced_to: Mapped[int] = mapped_column(BigId, default=0)
+    introduced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # sent again to copies of its parent that had failed: delivery.selecting.Selection as JSON, and
     # {"addresses": {record id: address}} where one is written to that the record does not have
     parent_id: Mapped[int | None] = mapped_column(

@@ -4,7 +4,14 @@ from flask import Flask, url_for
 
 from webapp import queue
 from webapp.accounts.models import Workspace
-from webapp.email_tracker import jobs, panels, routes_resend, routes_return, routes_unmatched
+from webapp.email_tracker import (
+    jobs,
+    panels,
+    routes_people,
+    routes_resend,
+    routes_return,
+    routes_unmatched,
+)
 from webapp.email_tracker.hooks import hooks
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
@@ -13,7 +20,12 @@ from webapp.forms import sources
 from webapp.plugins import catalogue, slots
 from webapp.plugins.slots import Panel, Tab
 
-ROUTES = (routes_resend, routes_return, routes_unmatched)  # they add their pages to the blueprint
+ROUTES = (
+    routes_people,
+    routes_resend,
+    routes_return,
+    routes_unmatched,
+)  # they add their pages to the blueprint
 
 
 def _help_address(workspace: Workspace) -> str:
@@ -49,6 +61,7 @@ def init_app(app: Flask) -> None:
         slots.connection_panels, Panel("bounces", "Mail that comes back", panels.return_link)
     )
     slots.fill(slots.suppression_panels, Panel("report", "The report", panels.source_link, name))
+    slots.fill(slots.search_panels, Panel("people", "People", panels.people_found, name))
     slots.fill(
         slots.record_panels, Panel("emails", "Emails to this person", panels.emails_of, name)
     )

@@ -7,7 +7,7 @@ from flask import current_app
 from webapp import providers, queue
 from webapp.accounts.models import Workspace
 from webapp.delivery import attaching, parking
-from webapp.email_tracker import confirming, digesting, polling, summing_up
+from webapp.email_tracker import confirming, digesting, introducing, polling, summing_up
 from webapp.extensions import db
 
 SLICE_SECONDS = 50
@@ -57,6 +57,15 @@ def sum_up(bulk_email_id: int) -> None:
     summing_up.count(bulk_email_id)
 
 
+@queue.job(queue.Lane.CHORES)
+def introduce(bulk_email_id: int) -> None:
+    """Make everybody an email went to somebody who can be looked for."""
+    end = time.monotonic() + SLICE_SECONDS
+    while introducing.introduce_some(bulk_email_id):
+        if time.monotonic() > end:
+            return  # the clock wakes for the rest
+
+
 def tick() -> None:
     """What the clock wakes: digesting what is stored, what was parked and is due, confirming, and
     looking into mailboxes."""
@@ -69,4 +78,6 @@ def tick() -> None:
     for connection_id in polling.due():
         queue.wake(look_into_mailbox, connection_id)
     attaching.forget_old()
+    for bulk_email_id in introducing.due():
+        queue.wake(introduce, bulk_email_id)
     db.session.rollback()

@@ -2,10 +2,11 @@
 
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from flask import current_app, render_template, request, url_for
 from markupsafe import Markup
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from webapp import queue
 from webapp.accounts.access import is_allowed
@@ -13,12 +14,13 @@ from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import listing, watching
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import traffic_context
-from webapp.delivery import tallying
+from webapp.delivery import suppressing, tallying
 from webapp.delivery.models import Connection, Recipient, Suppression, Tally
 from webapp.delivery.models_return import ReturnWay
 from webapp.email_tracker import (
     drawing,
     jobs,
+    people,
     recipients,
     remedies,
     summing_up,
@@ -44,6 +46,7 @@ PART_WORDS = {
     "unconfirmed": "cannot tell yet",
     "waiting": "waiting",
 }
+MOST_BESIDE = 50  # emails beside a record
 # a cause that is no failure, or that mends itself, is no case for "what to do now"
 _NOTHING_TO_DO = (Cause.DUPLICATE, Cause.CANCELLED)
 
@@ -214,29 +217,38 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
 
 def emails_of(record: Record) -> str:
     """Every email ever sent to a record, or to an address of it."""
-    keys = select(RecordAddress.address_key).where(
-        RecordAddress.record_id == record.id, RecordAddress.address_key.is_not(None)
-    )
-    workspace = record.form.workspace
-    rows = db.session.execute(
-        select(Recipient, BulkEmail)
-        .join(BulkEmail, BulkEmail.id == Recipient.bulk_email_id)
-        .where(
-            Recipient.workspace_id == workspace.id,
-            or_(
-                Recipient.address_key.in_(keys),
-                (Recipient.record_id == record.id) & (BulkEmail.form_id == record.form_id),
-            ),
+    keys = db.session.scalars(
+        select(RecordAddress.address_key).where(
+            RecordAddress.record_id == record.id, RecordAddress.address_key.is_not(None)
         )
-        .order_by(Recipient.id.desc())
-        .limit(50)
     ).all()
+    workspace = record.form.workspace
+    lines = copy_lines(people.copies(workspace, keys, [record])[:MOST_BESIDE])
+    return render_template("email_tracker/_emails_of.html", workspace=workspace, lines=lines)
+
+
+def copy_lines(copies: Sequence[tuple[Recipient, BulkEmail]]) -> list[tuple]:
+    """(copy, email, what is said of it) of each."""
     product = current_app.config["SETTINGS"].product_name
+    return [(copy, email, wording.say(copy, product)) for copy, email in copies]
+
+
+def people_found(asked: tuple[Workspace, str]) -> str:
+    """Who was ever written to and has the words in name or address, each with their last email."""
+    workspace, words = asked
+    found = people.find(workspace, words)
+    if not found:
+        return ""
+    shown = found[: people.FOUND]
+    last = people.latest(shown)
+    lines = {key: line for key, line in zip(last, copy_lines(list(last.values())), strict=True)}
+    suppressed = suppressing.suppressed(workspace.id, [each.address_key for each in shown])
     return render_template(
-        "email_tracker/_emails_of.html",
+        "email_tracker/_people_found.html",
         workspace=workspace,
-        form=stats_form(workspace),
-        lines=[(copy, email, wording.say(copy, product)) for copy, email in rows],
+        lines=[(each, lines.get(each.address_key)) for each in shown],
+        suppressed=suppressed,
+        has_more=len(found) > len(shown),
     )
 
 

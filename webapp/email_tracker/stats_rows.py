@@ -51,6 +51,7 @@ class StatsRows:
     """The RowSource behind the form. Newest copies first; rows are read, never edited."""
 
     is_editable = False
+    is_searched = False
 
     def __init__(self, product_name: Callable[[], str]) -> None:
         self._product_name = product_name

@@ -26,6 +26,7 @@ class RecordRows:
     """The RowSource of ordinary forms."""
 
     is_editable = True
+    is_searched = True
 
     def columns(self, form: Form) -> list[Column]:
         can_sort = form.record_count <= MAX_SORTED

@@ -49,6 +49,7 @@ class RowSource(Protocol):
     """
 
     is_editable: bool
+    is_searched: bool  # by the box in the bar; else a panel of the plugin looks for people
 
     def columns(self, form: Form) -> list[Column]: ...
 

@@ -39,6 +39,7 @@ bulk_email_panels: list[Panel] = []  # tabs of one email; subject: BulkEmail
 connection_panels: list[Panel] = []  # on the page of a Connection; subject: Connection
 suppression_panels: list[Panel] = []  # beside a suppressed address; subject: Suppression
 record_panels: list[Panel] = []  # beside a record; subject: Record
+search_panels: list[Panel] = []  # people found; subject: (Workspace, the words looked for)
 
 
 def fill(slot: list, filling: Tab | Panel) -> None:
