@@ -30,6 +30,7 @@ PAGES = [
     "/w/none/data",
     HOME + "/people-search?q=ann",
     HOME + "/people-search?q=nothing-like-this",
+    HOME + "/people/1",
     HOME + "/data/1",
     HOME + "/data/1?q=nothing-like-this",
     HOME + "/data/1/records/1",

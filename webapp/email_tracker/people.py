@@ -21,18 +21,19 @@ GRAM = 3  # a shorter word has no trigram
 def find(workspace: Workspace, words: str) -> Sequence[Person]:
     """The first people in whom every word occurs, and one more."""
     parts = words.lower().split()[:6]
-    statement = select(Person).where(
-        Person.workspace_id == workspace.id, *(_contains(part) for part in parts)
-    )
+    statement = select(Person).where(*(_contains(part) for part in parts)).limit(FOUND + 1)
     long = [part for part in parts if len(part) >= GRAM]
-    if long and db.session.get_bind().dialect.name == "sqlite":
-        # the index of the words leads, row by row, until there are enough
-        match = " AND ".join('"' + part.replace('"', '""') + '"' for part in long)
-        index = table("people_search", column("rowid"))
-        statement = statement.join(index, index.c.rowid == Person.id).where(
-            literal_column("people_search").op("MATCH")(match)
-        )
-    return db.session.scalars(statement.limit(FOUND + 1)).all()
+    if not long or db.session.get_bind().dialect.name != "sqlite":
+        return db.session.scalars(statement.where(Person.workspace_id == workspace.id)).all()
+    match = " AND ".join('"' + part.replace('"', '""') + '"' for part in long)
+    index = table("people_search", column("rowid"))
+    statement = statement.join(index, index.c.rowid == Person.id).where(
+        literal_column("people_search").op("MATCH")(match),
+        # + 0 keeps SQLite from going through the workspace: the index of the words shall lead,
+        # row by row, until there are enough
+        Person.workspace_id + 0 == workspace.id,
+    )
+    return db.session.scalars(statement).all()
 
 
 def _contains(part: str) -> ColumnElement[bool]:
