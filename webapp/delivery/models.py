@@ -402,7 +402,6 @@ class Suppression(db.Model):
 
     __tablename__ = "suppressions"
     __table_args__ = (
-        Index(None, "workspace_id", "address_key"),
         Index(
             "uq_suppressions_active",
             "workspace_id",

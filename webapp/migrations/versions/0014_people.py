@@ -24,9 +24,6 @@ def upgrade():
     op.add_column(
         "bulk_emails", sa.Column("introduced_at", sa.DateTime(timezone=True), nullable=True)
     )
-    op.create_index(
-        "ix_suppressions_workspace_id_address_key", "suppressions", ["workspace_id", "address_key"]
-    )
     op.create_table(
         "people",
         sa.Column("id", BIG, nullable=False),
@@ -54,7 +51,6 @@ def downgrade():
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE people_search")
     op.drop_table("people")
-    op.drop_index("ix_suppressions_workspace_id_address_key", "suppressions")
     with op.batch_alter_table("bulk_emails", schema=None) as batch_op:
         batch_op.drop_column("introduced_at")
         batch_op.drop_column("introduced_to")
