@@ -8,9 +8,9 @@ make bench BENCH=sending ARGS="--rounds 1 --seconds 5 --only email-tracker --onl
 import argparse
 import sys
 
-from tests.bench import places, reporting, sending, starting
+from tests.bench import events, places, reporting, sending, starting
 
-BENCHES = {"sending": sending.run, "starting": starting.run}
+BENCHES = {"sending": sending.run, "events": events.run, "starting": starting.run}
 
 
 def main() -> None:
@@ -31,6 +31,9 @@ def _read() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15, help="of a cell, about")
     parser.add_argument("--mails", type=int, help="of a cell, in place of --seconds")
     parser.add_argument("--only", action="append", default=[], help="a name or a part of names")
+    parser.add_argument(
+        "--databases", type=_words, default=["PostgreSQL", "SQLite"], help="of events and reading"
+    )
     parser.add_argument("--groups", type=_words, default=[], help="plain, delay, memory")
     parser.add_argument("--rss", type=_numbers, default=[1_000, 100_000, 1_000_000])
     return parser.parse_args()

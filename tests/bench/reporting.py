@@ -51,6 +51,11 @@ class Result:
         } | self.extra
 
 
+def is_wanted(result: Result, only: Sequence[str]) -> bool:
+    """`only` are parts of names; none of them: everybody."""
+    return not only or any(part in result.who for part in only)
+
+
 def publish(results: Sequence[Result]) -> None:
     """JSON lines, then the table as the README has it."""
     shown = [result for result in results if result.rates]

@@ -30,6 +30,15 @@ def test_sending_is_measured_and_every_copy_compared():
     assert lines[ours]["checked"] > 0
 
 
+def test_events_are_measured_and_every_one_of_them_counted():
+    words = ("--mails", "150", "--rounds", "1", "--databases", "SQLite", "--only", "ORM")
+    lines = bench("events", *words)
+    whole = lines["email-tracker, SQLite"]
+    assert 0 < whole["ratio_to_limit"] < 1
+    assert whole["unit"] == "events/s"
+    assert not [who for who in lines if "anymail" in who]  # not fetched for a test
+
+
 def test_a_wrong_text_a_missing_and_a_double_copy_are_found(tmp_path):
     good = [f"{corpus.address(n)} {text:08x} {html:08x}" for n, text, html in sums(range(3))]
     ledger = tmp_path / "ledger"
