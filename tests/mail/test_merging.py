@@ -23,10 +23,10 @@ REFUSED = {
     "loop": "{% for i in (1..100000000) %}x{% endfor %}",
     "loops": "{% for i in (1..100) %}" * 8 + "x" + "{% endfor %}" * 8,
     "range": '{{ (1..100000000) | join: "x" }}', "size of a range": "{{ (1..9999999) | size }}",
-    "squares": "{% assign x = 9 %}{% for i in (1..50) %}{% assign x = x | times: x %}{% endfor %}",
-    "doubling": "{% assign a = 'aaaaaaaaaa' %}{% for i in (1..40) %}"
+    "squares": "{% assign x = 9 %}{% for i in (1..15) %}{% assign x = x | times: x %}{% endfor %}",
+    "doubling": "{% assign a = 'aaaaaaaaaa' %}{% for i in (1..15) %}"
     "{% assign a = a | append: a %}{% endfor %}",
-    "captures": "{% capture a %}aaaaaaaaaa{% endcapture %}{% for i in (1..40) %}"
+    "captures": "{% capture a %}aaaaaaaaaa{% endcapture %}{% for i in (1..15) %}"
     "{% capture a %}{{ a }}{{ a }}{% endcapture %}{% endfor %}",
     "replacing": '{% assign a = "' + "a" * 900 + '" %}{{ a | replace: "a", a }}',
     "long literal": '{{ "' + "a" * 100_000 + '" | upcase }}', "digits": "{{ " + "9" * 5000 + " }}",
