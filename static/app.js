@@ -20,12 +20,25 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  const menu = document.activeElement.closest("details.menu[open]");
-  if (menu) {
+  const menu = document.querySelector("details.menu[open]");
+  if (event.key === "Escape" && menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
+});
+
+// arrows go from tab to tab, and up and down in a menu of links and buttons
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 };
+
+document.addEventListener("keydown", (event) => {
+  const step = STEPS[event.key];
+  const sideways = event.key === "ArrowRight" || event.key === "ArrowLeft";
+  const list = step && event.target.closest(sideways ? "[role=tablist]" : "details.menu[open]");
+  const places = [...(list?.querySelectorAll(sideways ? "[role=tab]" : "summary, .menu-item") ?? [])];
+  const here = places.indexOf(event.target);
+  if (here < 0 || places.length < 2) return;
+  event.preventDefault();
+  places[(here + step + places.length) % places.length].focus();
 });
 
 // what a dialog was opened from gets the focus back, also if the dialog has replaced itself meanwhile
@@ -35,6 +48,8 @@ function openDialogs(source) {
   if (source && !source.closest("dialog")) opener = source;
   for (const dialog of document.querySelectorAll("dialog[data-open]:not([open])")) {
     dialog.showModal();
+    const field = dialog.querySelector("[aria-invalid=true]") ?? dialog.querySelector("input:not([type=hidden])");
+    field?.focus();
     dialog.addEventListener("close", () => {
       dialog.remove();
       if (opener?.isConnected) opener.focus();

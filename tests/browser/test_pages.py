@@ -201,3 +201,18 @@ def test_a_menu_opens_and_closes_by_keyboard(page: Page, installation: Installat
 
     expect(page.get_by_text("For reading.")).to_be_hidden()
     expect(menu).to_be_focused()
+
+
+def test_arrows_walk_a_menu_and_the_tabs(page: Page, installation: Installation) -> None:
+    sign_in(page, installation)
+    page.goto(installation.path(HOME + "/emails/1"))
+    page.get_by_label("Alice Moreau: your account").focus()
+    for key in ("Enter", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Sign out")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+
+    page.get_by_role("tab", name="Overview").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="Activity")).to_be_focused()
