@@ -10,7 +10,8 @@ from webapp.bulk_email.models import BulkEmail
 from webapp.delivery import adopting
 from webapp.delivery.models import Doubt, SendingHost
 from webapp.extensions import db
-from webapp.forms.models import Record, View
+from webapp.forms import writing
+from webapp.forms.models import FieldKind, Record, View
 from webapp.plugins import catalogue, installing
 
 pytestmark = pytest.mark.database
@@ -44,7 +45,7 @@ def test_what_is_typed_saves_itself_and_is_counted_anew(cast, draft, sign_in) ->
     part = sign_in(cast.alice).post(page(draft), data=data, headers=PART).text
 
     assert "Saved" in part
-    assert "<b>1 records:</b>" in part
+    assert "<b>1 record:</b>" in part
     assert "<html" not in part
     db.session.refresh(draft)
     assert draft.subject == "Other"
@@ -90,6 +91,18 @@ def test_the_picker_offers_every_field_and_a_fall_back(cast, draft, sign_in) -> 
 
     assert re.findall(r'data-insert="(\w+)"', text) == ["name", "email"]
     assert "Where it is blank, write" in text
+
+
+def test_another_form_brings_its_own_merge_fields(cast, draft, sign_in) -> None:
+    other = writing.create_form(cast.workspace, "Boats", [("Berth", FieldKind.TEXT)])
+    db.session.commit()
+    client = sign_in(cast.alice)
+
+    changed = client.post(page(draft), data=typed(draft, form_id=other.id), headers=PART).text
+    same = client.post(page(draft), data=typed(draft, form_id=other.id), headers=PART).text
+
+    assert 'data-insert="berth"' in changed
+    assert "data-insert" not in same
 
 
 def test_a_view_that_is_gone_stays_chosen_and_is_said(cast, draft, sign_in) -> None:

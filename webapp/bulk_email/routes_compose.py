@@ -44,12 +44,17 @@ def compose(slug: str, email_id: int) -> Response:
         return see_other(url_for("bulk_email.show", slug=slug, email_id=draft.id))
     if request.method != "POST":
         return render("bulk_email/compose.html", **_context(workspace, draft, {}))
+    form_before = draft.form_id
     errors = composing.save(draft, _typed())
     then = request.form.get("then", "")
     if then in NEXT and "form" not in errors:
         return _next(slug, draft, then)
     if wants_part():
-        parts = ("bulk_email/_saved.html", "bulk_email/_who.html")
+        parts = ["bulk_email/_saved.html", "bulk_email/_who.html"]
+        if (
+            draft.form_id != form_before
+        ):  # else the menu stays as it is, open and with what is typed
+            parts.append("bulk_email/_merge_menu.html")
         return render_parts(*parts, **_context(workspace, draft, errors))
     return render("bulk_email/compose.html", **_context(workspace, draft, errors))
 
