@@ -29,8 +29,8 @@ class Ledger:
 
 class SmtpServer:
     """`with SmtpServer(script) as server:` listens on server.port; `script(step, address)` decides
-    at "banner", "ehlo", "mail", "rcpt", "data", "body" (mid-data) and "dot". With a `tls` context
-    it offers STARTTLS, and with CHUNKING among its extensions it takes BDAT (step "dot")."""
+    at "banner", "ehlo", "mail", "rcpt", "data", "body" (mid-data), "dot" and "rset". With a `tls`
+    context it offers STARTTLS; with CHUNKING among its extensions it takes BDAT (step "dot")."""
 
     def __init__(
         self,
@@ -100,6 +100,9 @@ class SmtpServer:
             elif verb == b"BDAT":
                 await self._chunk(reader, writer, int(line.split()[1]), address)
                 address = ""
+            elif verb == b"RSET":
+                address = ""
+                await self._say(writer, "rset", "", b"250 ok")
             elif verb == b"STAR":
                 writer.write(b"220 go on\r\n")
                 await writer.start_tls(self.tls)

@@ -1,5 +1,6 @@
 """From Send to the relay's answer, over a real SMTP conversation."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -312,3 +313,28 @@ def test_the_providers_own_id_is_kept_from_its_answer(cast) -> None:
 
     kept = db.session.scalars(select(Recipient.provider_message_id).order_by(Recipient.id))
     assert kept.all() == ["Zq3xwAbC", None]
+
+
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",), ("PIPELINING", "CHUNKING")])
+def test_a_server_that_hangs_up_over_many_refusals_leaves_nobody_in_doubt(cast, extensions) -> None:
+    """As Exim does: it counts the RSETs after them."""
+    refused: list[str] = []
+
+    def script(at: str, address: str):
+        if at == "rcpt" and int(address[1:].partition("@")[0]) % 3 == 0:
+            refused.append(address)
+            return b"450 4.2.0 come back later"
+        if at == "rset" and len(refused) > 4:
+            refused.clear()
+            return "554 Too many nonmail commands"
+        return None
+
+    people = [(f"P{n}", f"p{n}@x.test") for n in range(60)]
+    with SmtpServer(script, extensions) as server:
+        connection = makers.make_connection(cast.workspace, server.port, max_connections=1)
+        bulk_email = makers.make_email(makers.make_form(cast.workspace, people), connection)
+        makers.send(bulk_email)
+
+    assert Counter(makers.statuses(bulk_email).values()) == {"sent": 40, "retrying": 20}
+    assert len(server.ledger.addresses) == len(set(server.ledger.addresses)) == 40
+    assert set(db.session.scalars(select(Recipient.attempt_count))) == {1}

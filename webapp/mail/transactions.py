@@ -85,6 +85,8 @@ class Transactions:
         self._expected: deque[tuple[_Step, _Mail | None]] = deque()
         self._under_way: deque[_Mail] = deque()
         self._is_closing = False
+        self._is_dismissed = False  # a RSET was refused, and nothing has come since
+        self._has_settled = False
 
     @property
     def is_idle(self) -> bool:
@@ -101,6 +103,7 @@ class Transactions:
             return
         if reply.code == 421:  # whatever it answers, nothing after it is done (RFC 5321 3.8)
             self._is_closing = True
+        self._is_dismissed = False
         step, mail = self._expected.popleft()
         try:
             step(mail, reply)
@@ -115,12 +118,13 @@ class Transactions:
 
     def broke(self) -> None:
         """The line is gone: every mail under way gets what can be said of it."""
+        is_unheard = self._is_closing or self._is_dismissed
         under_way, self._under_way = self._under_way, deque()
         self._expected.clear()
         for position, mail in enumerate(under_way):
             if mail.refusal is not None:
                 self._on_result(mail.key, mail.refusal)
-            elif self._is_closing or (position and mail.phase is not Phase.BODY_SENT):
+            elif is_unheard or (position and mail.phase is not Phase.BODY_SENT):
                 self._on_result(mail.key, None)
             else:
                 self._on_result(mail.key, Result(mail.phase, None))
@@ -141,6 +145,7 @@ class Transactions:
         return None
 
     def _settle(self, mail: _Mail, result: Result) -> None:
+        self._has_settled = True
         self._under_way.remove(mail)  # the first one, nearly always
         self._on_result(mail.key, result)
 
@@ -172,7 +177,13 @@ class Transactions:
         self._settle(mail, mail.refusal or Result(Phase.ANSWERED, reply))
 
     def _ignore(self, mail: None, reply: Reply) -> None:
-        """To RSET, and to the end of a text that had no recipient."""
+        """To the end of a text that had no recipient."""
+
+    def _hear_reset(self, mail: _Mail | None, reply: Reply) -> None:
+        """Exim counts RSETs after refusals, refuses the eleventh and hangs up: what was written
+        after it was never looked at. Where that is all a server ever says, it is no reason to
+        come again for ever."""
+        self._is_dismissed = reply.code >= 400 and self._has_settled
 
     def _unfit(self, message: Message) -> Reply | None:
         """Why this server cannot take this message at all, in the words of a reply of our own."""
@@ -253,6 +264,7 @@ class LockStep(Transactions):
             self._expect(self._after_reset, mail=None)
 
     def _after_reset(self, mail: None, reply: Reply) -> None:
+        self._hear_reset(mail, reply)
         self.feed()
 
 
@@ -284,7 +296,7 @@ class Pipelined(Transactions):
         if reply.code == 354:  # RFC 2920 3.1: they wait for a text to nobody; end it
             said = b".\r\n" + said
             self._expect(self._ignore, mail=None)
-        self._expect(self._ignore, mail=None)
+        self._expect(self._hear_reset, mail=None)
         self._line.write(said + self._begin(self._take()))
 
     def _send_text(self, mail: _Mail) -> None:
@@ -326,7 +338,7 @@ class Chunked(Transactions):
             written += (b"BDAT %d LAST\r\n" % len(content), content)
             self._octets += len(content)
             mail.phase = Phase.BODY_SENT
-            self._expect(self._ignore, self._hear_mail, self._hear_rcpt, self._after, mail=mail)
+            self._expect(self._hear_reset, self._hear_mail, self._hear_rcpt, self._after, mail=mail)
         if written:
             self._line.write(b"".join(written))
             self._wait()
@@ -336,9 +348,6 @@ class Chunked(Transactions):
         self._hear_end(mail, reply)
         if len(self._under_way) <= WINDOW_MAILS // 2:
             self.feed()
-
-    def _ignore(self, mail: _Mail | None, reply: Reply) -> None:
-        """To RSET."""
 
 
 def way_for(extensions: Mapping[str, str]) -> type[Transactions]:
