@@ -148,7 +148,7 @@ def test_the_text_can_be_changed_first(cast, email, sign_in) -> None:
     (child,) = children(email)
     assert answer.location == f"/w/acme/emails/{child.id}/compose"
     text = client.get(answer.location).text
-    assert "1 records:" in text
+    assert "1 record:" in text
     assert "goes only to those who did not get" in text
 
 
