@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from tests import makers
 from tests.cast import make_user, signed_in_client
 from webapp.accounts.models import Invitation, Member, Role
-from webapp.delivery import suppressing
+from webapp.delivery import opting_out, suppressing
 from webapp.delivery.models import ArrivalStage, Recipient, Suppression
 from webapp.delivery.models_people import Person
 from webapp.email_tracker import introducing
@@ -59,7 +59,9 @@ NEEDS: dict[str, object] = {
     "email_tracker.live_sent_again": VIEWER, "email_tracker.resend": EDITOR,
     "email_tracker.person": VIEWER,
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
-    "bulk_email.import_suppressions": ADMIN, "email_tracker.source": ADMIN,
+    "bulk_email.topics": ADMIN, "bulk_email.remove_topic": ADMIN,
+    "bulk_email.public_look": ADMIN, "bulk_email.import_suppressions": ADMIN,
+    "email_tracker.source": ADMIN,
     "email_tracker.tray": VIEWER, "email_tracker.unmatched_report": VIEWER,
     "email_tracker.unreadable_arrival": VIEWER, "email_tracker.attach": EDITOR,
     "email_tracker.put_aside": EDITOR, "email_tracker.undo": EDITOR,
@@ -102,6 +104,8 @@ def world(app: Flask, cast) -> dict[str, object]:
     parked.arrival.stage = ArrivalStage.UNREADABLE
     db.session.commit()
     ids |= {"parked_id": parked.id, "arrival_id": parked.arrival_id}
+    opting_out.add(cast.workspace, "Newsletter")
+    ids["topic_id"] = opting_out.topics(cast.workspace)[0].id
     one = {
         "record_id": Record,
         "field_id": Field,

@@ -63,6 +63,7 @@ PAGES = [
     HOME + "/connections/1",
     HOME + "/suppressions",
     HOME + "/suppressions/import",
+    HOME + "/topics",
     HOME + "/emails/1/doubtful",
     HOME + "/unmatched",
     HOME + "/emails/2/send",

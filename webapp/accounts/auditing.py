@@ -45,6 +45,8 @@ WORDS = {
     "report.attached": "attached an unmatched report to a copy",
     "report.put_aside": "put an unmatched report aside",
     "report.taken_back": "took an unmatched report back into the tray",
+    "topic.added": "added a kind of mail",
+    "topic.removed": "removed a kind of mail",
     "workspace.changed": "changed the settings",
     "workspace.created": "created the workspace",
 }

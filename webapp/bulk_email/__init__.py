@@ -10,13 +10,21 @@ from webapp.bulk_email import (
     routes_control,
     routes_send,
     routes_settings,
+    routes_topics,
 )
 from webapp.bulk_email.plugin import PLUGIN
 from webapp.bulk_email.routes import bulk_email
 from webapp.bulk_email.routes_public import public
 from webapp.plugins import catalogue, slots
 
-ROUTES = (routes_compose, routes_connections, routes_control, routes_send, routes_settings)
+ROUTES = (
+    routes_compose,
+    routes_connections,
+    routes_control,
+    routes_send,
+    routes_settings,
+    routes_topics,
+)
 
 
 def init_app(app: Flask) -> None:

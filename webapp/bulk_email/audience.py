@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select
 
 from webapp.bulk_email import eligibility
 from webapp.bulk_email.models import BulkEmail, OnePer
+from webapp.delivery import opting_out
 from webapp.delivery.models import Recipient, Suppression
 from webapp.delivery.statuses import Status, StatusColumn
 from webapp.extensions import db
@@ -91,6 +92,7 @@ def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select
         *((condition, literal(Cause.DUPLICATE.value)) for condition in is_double),
         (Suppression.cause.in_([Cause.UNSUBSCRIBED, Cause.COMPLAINED]), Suppression.cause),
         (Suppression.id.is_not(None), literal(Cause.SUPPRESSED.value)),
+        *_turned_down(bulk_email, key),
         else_=None,
     )
     columns = (
@@ -117,6 +119,12 @@ def _with_causes(bulk_email: BulkEmail, after: int, until: int | None) -> Select
         rows = rows.outerjoin(doubles, doubles.c.record_id == Record.id)
     # OFFSET keeps databases from asking once more for each column that is made of the cause
     return rows.offset(0)
+
+
+def _turned_down(bulk_email: BulkEmail, key: ColumnElement) -> list[tuple]:
+    if bulk_email.topic_id is None:
+        return []
+    return [(opting_out.has_opted_out(bulk_email.topic_id, key), literal(Cause.UNSUBSCRIBED.value))]
 
 
 def _stands_twice(doubles) -> ColumnElement[bool]:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from webapp.accounts.models import User, Workspace
 from webapp.bulk_email.models import BulkEmail, OnePer, Stage
 from webapp.delivery.models import Connection
+from webapp.delivery.models_topics import Topic
 from webapp.extensions import db
 from webapp.forms import filtering, grid
 from webapp.forms.models import FieldKind, Form, View
@@ -35,6 +36,7 @@ class DraftInput:
     from_address: str
     reply_to: str
     connection_id: int | None
+    topic_id: int | None = None
 
 
 def new_draft(workspace: Workspace, by: User) -> BulkEmail:
@@ -58,7 +60,15 @@ def new_draft(workspace: Workspace, by: User) -> BulkEmail:
 def duplicate(original: BulkEmail, by: User) -> BulkEmail:
     """A new draft that says the same to the same; that of a resend stays one. Commits."""
     kept = ("workspace_id", "form_id", "address_field_id", "filter", "one_per", "subject", "body")
-    kept += ("from_name", "from_address", "reply_to", "connection_id", "parent_id", "resend")
+    kept += (
+        "from_name",
+        "from_address",
+        "reply_to",
+        "connection_id",
+        "topic_id",
+        "parent_id",
+        "resend",
+    )
     draft = BulkEmail(created_by_id=by.id, **{name: getattr(original, name) for name in kept})
     db.session.add(draft)
     db.session.commit()
@@ -82,6 +92,8 @@ def save(draft: BulkEmail, typed: DraftInput) -> dict[str, str]:
     draft.one_per = OnePer(typed.one_per) if typed.one_per in list(OnePer) else OnePer.ADDRESS
     connection = _own(Connection, typed.connection_id, draft.workspace_id)
     draft.connection_id = connection.id if connection else draft.connection_id
+    topic = _own(Topic, typed.topic_id, draft.workspace_id)
+    draft.topic_id = topic.id if topic else None
     draft.subject = _storable(typed.subject)[:MAX_KEPT]
     draft.body = _storable(typed.body)[:MAX_KEPT]
     draft.from_name = _storable(typed.from_name)[:120]

@@ -80,6 +80,7 @@ class Handover:
                 BulkEmail.id == bulk_email.id, BulkEmail.stage == Stage.SENDING
             ),
             also=self._consequences,
+            topic_id=bulk_email.topic_id,
         )
         self._wake = asyncio.Event()
         self._refusal = ""  # what they said of us, not of the recipient

@@ -45,6 +45,7 @@ class Hand:
     most: int
     may_send: ColumnElement[bool]
     also: Callable[[Sequence[attempting.Outcome]], None]
+    topic_id: int | None = None
     supply: deque[Held] = field(default_factory=deque)
     on_wire: int = 0
     outcomes: list[attempting.Outcome] = field(default_factory=list)
@@ -141,6 +142,7 @@ class Hand:
             seconds=self.lease_seconds,
             may_send=self.may_send,
             connection_id=self.connection_id,
+            topic_id=self.topic_id,
             after=self._cursor,
         )
         return taken if allowed == room else replace(taken, is_all=True)

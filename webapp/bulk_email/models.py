@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from webapp.accounts.models import User, Workspace
 from webapp.columns import BigId, Json, UtcDateTime
 from webapp.delivery.models import Connection, Tally
+from webapp.delivery.models_topics import Topic
 from webapp.extensions import db
 from webapp.forms.models import Field, Form
 from webapp.lib import clock
@@ -76,6 +77,8 @@ class BulkEmail(db.Model):
     connection_id: Mapped[int | None] = mapped_column(
         ForeignKey("connections.id", ondelete="SET NULL")
     )
+    # the kind of mail that it is; None: only all mail can be turned down
+    topic_id: Mapped[int | None] = mapped_column(ForeignKey("topics.id", ondelete="SET NULL"))
     # how
     stage: Mapped[str] = mapped_column(String(12), default=Stage.DRAFT)
     # pause or cancel said while preparing; applied in the commit that ends it
@@ -114,7 +117,21 @@ class BulkEmail(db.Model):
     form: Mapped[Form | None] = relationship()
     address_field: Mapped[Field | None] = relationship()
     connection: Mapped[Connection | None] = relationship()
+    topic: Mapped[Topic | None] = relationship()
     created_by: Mapped[User | None] = relationship(foreign_keys=[created_by_id])
     started_by: Mapped[User | None] = relationship(foreign_keys=[started_by_id])
     tally: Mapped[Tally | None] = relationship(viewonly=True, uselist=False)
     parent: Mapped["BulkEmail | None"] = relationship(remote_side=[id])
+
+
+class PublicLook(db.Model):
+    """How a workspace shows itself on the page that people come to by the link in their mail."""
+
+    __tablename__ = "public_looks"
+
+    workspace_id: Mapped[int] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(120), default="")  # "": the workspace's own
+    text: Mapped[str] = mapped_column(String(500), default="")
+    colour: Mapped[str] = mapped_column(String(7), default="")  # "#rrggbb", or "": none

@@ -75,8 +75,8 @@ def child_of(parent: BulkEmail, wish: Wish) -> BulkEmail:
     """The email that would be sent; not in the session yet."""
     typed = {record_id: text.strip() for record_id, text in wish.addresses.items() if text.strip()}
     kept = ("workspace", "form", "address_field", "one_per", "subject", "body", "from_name")
-    kept += ("from_address", "reply_to", "connection")
-    ids = ("workspace_id", "form_id", "address_field_id", "connection_id")
+    kept += ("from_address", "reply_to", "connection", "topic")
+    ids = ("workspace_id", "form_id", "address_field_id", "connection_id", "topic_id")
     with db.session.no_autoflush:
         return BulkEmail(
             **{name: getattr(parent, name) for name in (*kept, *ids)},

@@ -14,7 +14,7 @@ from webapp.bulk_email.composing import DraftInput
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import bulk_email
 from webapp.bulk_email.routes_send import ask_to_send
-from webapp.delivery import adopting
+from webapp.delivery import adopting, opting_out
 from webapp.extensions import db, limiter
 from webapp.forms import filtering
 from webapp.forms.models import Form, Record, View
@@ -80,6 +80,7 @@ def _typed() -> DraftInput:
         from_address=form.get("from_address", ""),
         reply_to=form.get("reply_to", ""),
         connection_id=_id("connection_id"),
+        topic_id=_id("topic_id"),
     )
 
 
@@ -104,6 +105,7 @@ def _context(workspace: Workspace, draft: BulkEmail, errors: dict[str, str]) -> 
         "views": views,
         "email_fields": composing.email_fields(draft.form),
         "connections": composing.connections(workspace),
+        "topics": opting_out.topics(workspace),
         "operators": filtering.OPERATORS,
         "counts": checking.count(draft, composing.problems(draft)),
         "describe": audience.describe,

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from webapp.columns import Ids, database_now, is_among
-from webapp.delivery import raising, suppressing
+from webapp.delivery import opting_out, raising, suppressing
 from webapp.delivery.models import Flight, Recipient, Suppression
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -102,13 +102,15 @@ def take(
     seconds: float,
     may_send: ColumnElement[bool],
     connection_id: int,
+    topic_id: int | None = None,
     after: Cursor | None = None,
 ) -> Taken:
     """The intent: put up to `count` copies that are due in flight, for `seconds`.
 
-    One UPDATE sees pause, cancel and suppression; `may_send` is the condition that the email is
-    still sending, the same object each time. Who is suppressed by now becomes withheld, in the
-    same transaction. `after` spares a long walk over copies that are done. Not committed.
+    One UPDATE sees pause, cancel, suppression and who has turned down the topic; `may_send` is the
+    condition that the email is still sending, the same object each time. Who is suppressed by now
+    becomes withheld, in the same transaction. `after` spares a long walk over copies that are done.
+    Not committed.
     """
     connection = db.session.connection()
     place = dict(zip(("after", "after_id"), after, strict=True)) if after else {}
@@ -122,10 +124,10 @@ def take(
     flight = {"bulk_email_id": bulk_email_id, "owner": owner, "recipient_ids": ids}
     fence, now = connection.execute(_OPEN_FLIGHT, flight | {"seconds": seconds}).one()
     marks = {"ids": ids, "by": fence, "now": now, "relay": connection_id}
-    rows = connection.execute(_marking(may_send), marks).all()
+    rows = connection.execute(_marking(may_send, topic_id), marks).all()
     taken = {row.id: row for row in rows}
     if len(taken) < len(found):
-        withhold_suppressed([row for row in found if row.id not in taken])
+        withhold_suppressed([row for row in found if row.id not in taken], topic_id)
     return Taken(
         fence,
         [taken[identity] for identity in ids if identity in taken],
@@ -135,12 +137,13 @@ def take(
 
 
 @lru_cache(maxsize=64)
-def _marking(may_send: ColumnElement[bool]) -> Update:
+def _marking(may_send: ColumnElement[bool], topic_id: int | None) -> Update:
     is_suppressed = exists().where(
         Suppression.workspace_id == _copies.workspace_id,
         Suppression.address_key == _copies.address_key,
         Suppression.lifted_at.is_(None),
     )
+    turned_down = [~opting_out.has_opted_out(topic_id, _copies.address_key)] if topic_id else []
     now = bindparam("now", type_=_copies.in_flight_at.type)
     return (
         update(Recipient.__table__)
@@ -150,6 +153,7 @@ def _marking(may_send: ColumnElement[bool]) -> Update:
             _copies.status.in_(WAITING),
             may_send,
             ~is_suppressed,
+            *turned_down,
         )
         .values(
             fence=bindparam("by"),
@@ -161,23 +165,25 @@ def _marking(may_send: ColumnElement[bool]) -> Update:
     )
 
 
-def withhold_suppressed(rows: Sequence[Row]) -> None:
-    """Of copies that were not put in flight, those to a suppressed address become withheld."""
+def withhold_suppressed(rows: Sequence[Row], topic_id: int | None = None) -> None:
+    """Of copies that were not put in flight, those to an address that is suppressed, or has turned
+    down the topic, become withheld."""
     if not rows:
         return
     keys = sorted({row.address_key for row in rows if row.address_key})
-    found = suppressing.suppressed(rows[0].workspace_id, keys)
+    why = {key: (Cause.UNSUBSCRIBED, "") for key in _turned_down(topic_id, keys)} | {
+        key: (suppressing.withholding_cause(each.cause), each.reason)
+        for key, each in suppressing.suppressed(rows[0].workspace_id, keys).items()
+    }
     raising.raise_statuses(
-        raising.Change(
-            row.id,
-            Status.WITHHELD,
-            suppressing.withholding_cause(found[row.address_key].cause),
-            found[row.address_key].reason,
-            is_decision=True,
-        )
+        raising.Change(row.id, Status.WITHHELD, *why[row.address_key], is_decision=True)
         for row in rows
-        if row.address_key in found
+        if row.address_key in why
     )
+
+
+def _turned_down(topic_id: int | None, keys: Sequence[str]) -> set[str]:
+    return opting_out.opted_out(topic_id, keys) if topic_id else set()
 
 
 def renew(owner: str, seconds: float) -> None:

@@ -20,6 +20,7 @@ from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
 
 FUTURE = timedelta(minutes=5)
+OF_TOPIC = "unsubscribe page, one topic"  # not a provider's word
 EARLIEST = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
@@ -62,9 +63,17 @@ def rows_of(said: Iterable[Said], token_key: bytes) -> tuple[list[dict], list[Sa
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows], unmatched
 
 
-def record_unsubscribe(recipient: Recipient, at: datetime) -> None:
-    """A person said so on our own page: an Event like any other, matched by the person."""
-    report = Report(ReportKind.UNSUBSCRIBED, None, recipient.address, at, native="unsubscribe page")
+def record_unsubscribe(recipient: Recipient, at: datetime, topic: str = "") -> None:
+    """A person said so on our own page: an Event like any other, matched by the person. With
+    `topic` they turn down only that kind of mail, so it suppresses nobody."""
+    report = Report(
+        ReportKind.UNSUBSCRIBED,
+        None,
+        recipient.address,
+        at,
+        native=OF_TOPIC if topic else "unsubscribe page",
+        details={"topic": topic} if topic else {},
+    )
     record_by_hand(Said(report, None, 0, None, recipient.workspace_id, at), recipient.id)
 
 
@@ -251,6 +260,6 @@ def suppressing_cause(report: Report) -> Cause | None:
     if report.kind is ReportKind.COMPLAINED:
         return Cause.COMPLAINED
     if report.kind is ReportKind.UNSUBSCRIBED:
-        return Cause.UNSUBSCRIBED
+        return None if report.native == OF_TOPIC else Cause.UNSUBSCRIBED
     is_nobody = report.cause in (Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING)
     return report.cause if report.kind is ReportKind.BOUNCED and is_nobody else None

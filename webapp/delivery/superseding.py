@@ -6,6 +6,7 @@ from sqlalchemy import and_, or_, select, update
 
 from webapp.delivery import suppressing
 from webapp.delivery.models import Event, Recipient, Suppression
+from webapp.delivery.recording import OF_TOPIC
 from webapp.extensions import db
 from webapp.lib import clock
 from webapp.mail.causes import Cause
@@ -62,6 +63,7 @@ def _other_proof(suppression: Suppression) -> int | None:
             Recipient.address_key == suppression.address_key,
             Event.superseded_at.is_(None),
             Event.is_conflict.is_(False),
+            Event.native != OF_TOPIC,
             _SUPPRESSES,
         )
         .order_by(Event.id.desc())
