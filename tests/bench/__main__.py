@@ -8,9 +8,14 @@ make bench BENCH=sending ARGS="--rounds 1 --seconds 5 --only email-tracker --onl
 import argparse
 import sys
 
-from tests.bench import events, places, reporting, sending, starting
+from tests.bench import events, places, reading, reporting, sending, starting
 
-BENCHES = {"sending": sending.run, "events": events.run, "starting": starting.run}
+BENCHES = {
+    "sending": sending.run,
+    "events": events.run,
+    "reading": reading.run,
+    "starting": starting.run,
+}
 
 
 def main() -> None:

@@ -39,6 +39,14 @@ def test_events_are_measured_and_every_one_of_them_counted():
     assert not [who for who in lines if "anymail" in who]  # not fetched for a test
 
 
+def test_reading_is_measured_at_two_sizes():
+    words = ("--mails", "1200", "--rounds", "1", "--seconds", "1", "--databases", "SQLite")
+    lines = bench("reading", *words)
+    assert lines["its recipients, 1,000 copies, SQLite"]["ratio_to_limit"] == 1
+    assert lines["its recipients, 1,200 copies, SQLite"]["ratio_to_limit"] > 0
+    assert lines["an unchanged poll, 1,200 copies, SQLite"]["ratio_to_limit"] > 0
+
+
 def test_a_wrong_text_a_missing_and_a_double_copy_are_found(tmp_path):
     good = [f"{corpus.address(n)} {text:08x} {html:08x}" for n, text, html in sums(range(3))]
     ledger = tmp_path / "ledger"
