@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import redis
@@ -85,9 +85,32 @@ def postgres_binaries() -> Path | None:
     return Path(on_path).parent if on_path else None
 
 
+class SmallDisk:
+    """A file system of few megabytes, which can be filled to the last octet; needs root."""
+
+    def __init__(self, megabytes: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="et-disk-"))
+        size = f"size={megabytes}m,mode=755"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.folder], check=True)
+
+    def fill(self) -> None:
+        with (self.folder / "filler").open("ab", buffering=0) as filler:
+            for size in (1 << 20, 4096, 1):
+                with suppress(OSError):
+                    while filler.write(b"x" * size):
+                        pass
+
+    def free(self) -> None:
+        (self.folder / "filler").unlink()
+
+    def remove(self) -> None:
+        subprocess.run(["umount", "--lazy", self.folder], check=True)
+        self.folder.rmdir()
+
+
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
-    folder = Path(tempfile.mkdtemp(prefix="et-pg-"))
+def own_postgres(within: Path | None = None) -> Iterator[OwnPostgres]:
+    folder = Path(tempfile.mkdtemp(prefix="et-pg-", dir=within))
     server = OwnPostgres(folder, postgres_binaries())
     try:
         yield server

@@ -1,5 +1,6 @@
 """F6 to F8: Redis, PostgreSQL and the disk fail in mid-send."""
 
+import contextlib
 import shutil
 import sqlite3
 import tempfile
@@ -13,7 +14,7 @@ from sqlalchemy import create_engine, text
 from tests.chaos.conftest import need_postgres, of, only_long
 from tests.chaos.harness import CHAOS_WORKER, Scene, Slow, some_are_sent
 from tests.chaos.points import FULL, KEY, Point
-from tests.chaos.services import OwnRedis, own_postgres
+from tests.chaos.services import OwnRedis, SmallDisk, own_postgres
 from webapp import settings
 from webapp.bulk_email.models import Stage
 from webapp.delivery.statuses import Status
@@ -123,3 +124,43 @@ def test_a_full_disk(make_stage, point: Point) -> None:
         stage.conclude(
             f"F8 disk full: {point}", 0, unconfirmed=20 if point is Point.ANSWERED else 0
         )
+
+
+@pytest.fixture
+def small_disk() -> Iterator[SmallDisk]:
+    disk = SmallDisk(megabytes=256)
+    yield disk
+    disk.remove()
+
+
+def wait_for_a_standstill(stage: Scene, disk: SmallDisk) -> int:
+    """Until nothing has gone out for five seconds; how many mails that was after."""
+    count, since = -1, time.monotonic()
+    while time.monotonic() - since < 5:
+        disk.fill()  # what was freed meanwhile too
+        if count != (count := len(stage.server.ledger.mails)):
+            since = time.monotonic()
+        time.sleep(0.05)
+    return count
+
+
+@only_long
+def test_a_disk_that_is_full_to_the_last_octet(make_stage, database_url, small_disk) -> None:
+    """Sending stands still and says why; with room again it goes on by itself."""
+    people = 6_000
+    with contextlib.ExitStack() as stack:
+        url = f"sqlite:///{small_disk.folder}/chaos.db"
+        if not database_url.startswith("sqlite"):
+            need_postgres()
+            server = stack.enter_context(own_postgres(small_disk.folder))
+            url = settings.read({"DATABASE_URL": server.url, "SECRET_KEY": "x"}).database_url
+        stage = stack.enter_context(make_stage(Slow(0.001), database_url=url))
+        stage.send(people)
+        stage.start_worker()
+        stage.wait_for(some_are_sent)
+        assert wait_for_a_standstill(stage, small_disk) < people, "it never stood still"
+        small_disk.free()
+        stage.wait_until_over()
+        stage.conclude("F8 disk full to the last octet", 0, unconfirmed=IN_HAND)
+        log = (Path(stage.environment["DATA_DIR"]) / "workers.log").read_text()
+        assert "disk is full" in log or "No space left on device" in log
