@@ -97,3 +97,11 @@ def test_an_acceptance_at_once_does_not_raise_the_rate() -> None:
 )
 def test_what_counts_as_a_complaint(reply: Reply, cause: Cause | None, expected: bool) -> None:
     assert pacing.is_complaint(reply, cause) is expected
+
+
+def test_a_complaint_among_acceptances_takes_less_than_several_in_a_row() -> None:
+    first = pacing.after_complaint(Pace(), NOW, "421 busy", 100)
+    alone = pacing.after_complaint(pacing.after_acceptance(first, later(6)), later(6), "421", 1)
+    again = pacing.after_complaint(first, later(6), "421", 1)
+
+    assert (first.rate, alone.rate, again.rate) == (50, 40, 25)

@@ -136,7 +136,7 @@ class Traffic:
             self._notes.accepted.discard(destination)
             seen = self._limited.get(destination, pacing.Pace())
             self._limited[destination] = pacing.after_complaint(
-                seen, clock.now(), said.reply[:500], max(self._rate_of(destination), 0.2)
+                seen, clock.now(), said.reply[:500], self._rate_of(destination)
             )
 
     # ----

@@ -70,7 +70,7 @@ def hear(
         if reply is None:
             pace = pacing.after_acceptance(pace, now)
         else:
-            pace = pacing.after_complaint(pace, now, reply[:500], max(measured[name], 0.2))
+            pace = pacing.after_complaint(pace, now, reply[:500], measured[name])
         _set(rows[name], pace)
     db.session.flush()
     return {name: _pace(row) for name, row in rows.items() if _is_limited(row)}

@@ -1,8 +1,9 @@
 """How fast one destination is written to: a rate that is learned, and a breaker. Pure.
 
-Nothing is limited until somebody complains. A complaint halves the rate at which we were sending;
-complaints without an acceptance in between open the breaker, longer each time; every ten quiet
-seconds the rate doubles again, until it means nothing any more.
+Nothing is limited until somebody complains. A complaint halves the rate at which we were sending,
+a later one among acceptances takes a fifth of it; complaints without an acceptance in between open
+the breaker, longer each time; every ten quiet seconds the rate doubles again, until it means
+nothing any more.
 """
 
 import random
@@ -20,6 +21,7 @@ LONGEST_OBEYED = timedelta(hours=12)  # no server sends us to bed for days
 SAME_COMPLAINT = timedelta(seconds=5)  # what was on the wire together complains together
 QUIET = timedelta(seconds=10)
 LOWEST_RATE = 0.1  # mails a second
+LEAST_MEASURED = 4.0  # what is seen in a short while may be nothing at all
 FREE_RATE = 200.0  # a rate that has risen to this is none
 
 _WAIT = re.compile(
@@ -62,10 +64,13 @@ def after_complaint(pace: Pace, now: datetime, reply: str, measured: float) -> P
         if complaints >= COMPLAINTS_TO_BREAK and not pace.is_paused(now):
             return _paused(pace, now, reply, None)
         return pace
-    rate = max(LOWEST_RATE, min(pace.rate or FREE_RATE, measured) / 2)
+    if pace.rate is None:
+        rate = min(FREE_RATE, max(measured, LEAST_MEASURED)) / 2
+    else:  # one among acceptances says less than several in a row
+        rate = pace.rate * (0.5 if pace.complaints else 0.8)
     slower = replace(
         pace,
-        rate=rate,
+        rate=max(LOWEST_RATE, rate),
         complaints=pace.complaints + 1,
         complained_at=now,
         eased_at=now,
