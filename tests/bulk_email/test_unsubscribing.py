@@ -67,6 +67,18 @@ def test_a_copy_that_waits_is_withheld_when_its_turn_comes(app, cast, form, topi
     assert len(server.ledger.mails) == 1
 
 
+def test_the_link_can_stand_in_the_text_by_its_merge_field(app, cast, form, topic) -> None:
+    body = "Leave [here]({{ unsubscribe_url }})."
+    with SmtpServer() as server:
+        email = next_email(form, cast, topic_id=topic.id, body=body)
+        email.connection.port = server.port
+        makers.send(email, token_key=app.config["TOKEN_KEY"])
+
+    mail = server.ledger.mails[0][1].replace(b"=\r\n", b"")
+    token = tokens.unsubscribe_token(app.config["TOKEN_KEY"], 1).encode()
+    assert mail.count(b"/u/" + token) == 5  # the header, and twice in each part
+
+
 def test_the_page_offers_the_kind_first_and_all_mail_beside_it(client, path) -> None:
     text = client.get(path).text
 

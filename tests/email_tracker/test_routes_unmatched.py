@@ -63,6 +63,8 @@ def test_attaching_and_undoing(sign_in, cast, parked, copy: Recipient) -> None:
     client.post(f"{TRAY}/{parked.id}/attach", data={"copy": copy.id})
     db.session.refresh(copy)
     assert copy.status == "bounced"
+    page = client.get(f"/w/acme/emails/{copy.bulk_email_id}/recipients/{copy.id}").text
+    assert "Attached to this copy by hand." in page
     assert "Attached to Ann by Alice" in client.get(TRAY + "?show=settled").text
 
     client.post(f"{TRAY}/{parked.id}/undo")

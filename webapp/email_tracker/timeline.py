@@ -210,6 +210,10 @@ def _event(row: Event) -> Entry:
         MatchedBy.PERSON: "Said by the person.",
         MatchedBy.MESSAGE_ID: "Matched by the provider's message id.",
     }
+    if row.matched_by == MatchedBy.PERSON and row.arrival_id:
+        notes[MatchedBy.PERSON] = "Attached to this copy by hand."
+    elif topic := row.details.get("topic"):
+        notes[MatchedBy.PERSON] = f"Said by the person, of {topic} alone."
     is_late = (row.recorded_at - row.happened_at).total_seconds() > 60
     icon, tone = _icon(row.status)
     return Entry(
