@@ -26,6 +26,7 @@ from webapp.delivery.models_return import ReturnWay
 from webapp.delivery.statuses import Status
 from webapp.email_tracker import digesting
 from webapp.extensions import db
+from webapp.lib import clock
 from webapp.mail.reports import ReportKind
 from webapp.plugins import catalogue, installing
 from webapp.running import receiving, serving
@@ -163,7 +164,8 @@ def _send(app: Flask, cast: Cast, port: int, copies: int) -> int:
     connection = makers.make_connection(cast.workspace, port, provider="smtp", max_connections=4)
     db.session.add(ReturnWay(connection_id=connection.id, address=f"bounces@{BACK}"))
     people = [(f"P{n}", f"p{n}@{DOMAINS[n % len(DOMAINS)]}") for n in range(copies)]
-    bulk_email = makers.make_email(makers.make_form(cast.workspace, people), connection)
+    form = makers.make_form(cast.workspace, people)
+    bulk_email = makers.make_email(form, connection, bounce_asked_at=clock.now())  # many bounce
     makers.start(bulk_email)
     server_of = functools.partial(
         relay.server_of, allow_private=True
