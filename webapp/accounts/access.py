@@ -3,6 +3,7 @@
 from flask import abort, g
 from flask_security.core import current_user
 from sqlalchemy import select
+from sqlalchemy.orm import contains_eager
 
 from webapp.accounts.models import Member, Role, Workspace
 from webapp.extensions import db
@@ -16,7 +17,8 @@ def enter(workspace_slug: str, at_least: Role = Role.VIEWER) -> Workspace:
     """
     member = db.session.scalar(
         select(Member)
-        .join(Workspace)
+        .join(Member.workspace)
+        .options(contains_eager(Member.workspace))
         .where(Workspace.slug == workspace_slug, Member.user_id == current_user.id)
     )
     if member is None:
@@ -33,9 +35,9 @@ def is_allowed(at_least: Role) -> bool:
     return member is not None and Role(member.role).includes(at_least)
 
 
-def find(model, row_id: int, workspace: Workspace):
-    """The row of `model` with that id in `workspace`, else 404."""
-    row = db.session.get(model, row_id)
+def find(model, row_id: int, workspace: Workspace, *options):
+    """The row of `model` with that id in `workspace`, loaded with `options`, else 404."""
+    row = db.session.get(model, row_id, options=options)
     if row is None or row.workspace_id != workspace.id:
         abort(404)
     return row

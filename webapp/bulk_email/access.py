@@ -1,6 +1,7 @@
 """Find and allow for every route of this plugin: the plugin must be on."""
 
 from flask import abort
+from sqlalchemy.orm import joinedload
 
 from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
@@ -9,17 +10,19 @@ from webapp.bulk_email.plugin import NAME
 from webapp.plugins import installing
 
 
-def enter(slug: str, at_least: Role = Role.VIEWER) -> Workspace:
-    """Like accounts.access.enter, and 404 while Bulk Email is not in the workspace."""
+def enter(slug: str, at_least: Role = Role.VIEWER, *also: str) -> Workspace:
+    """Like accounts.access.enter, and 404 while Bulk Email, or a plugin of `also`, is not in the
+    workspace."""
     workspace = access.enter(slug, at_least)
-    if NAME not in installing.installed(workspace):
+    if not {NAME, *also} <= installing.installed(workspace):
         abort(404)
     return workspace
 
 
 def enter_email(
-    slug: str, email_id: int, at_least: Role = Role.VIEWER
+    slug: str, email_id: int, at_least: Role = Role.VIEWER, *also: str
 ) -> tuple[Workspace, BulkEmail]:
-    """The workspace and one of its emails."""
-    workspace = enter(slug, at_least)
-    return workspace, access.find(BulkEmail, email_id, workspace)
+    """The workspace and one of its emails, with its Connection: every page and poll asks for it."""
+    workspace = enter(slug, at_least, *also)
+    with_connection = joinedload(BulkEmail.connection)
+    return workspace, access.find(BulkEmail, email_id, workspace, with_connection)

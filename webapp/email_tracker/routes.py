@@ -17,7 +17,6 @@ from webapp.delivery.models import Recipient, Tally
 from webapp.email_tracker import panels, timeline, wording
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.extensions import db
-from webapp.plugins import installing
 from webapp.web import notice, render, see_other, wants_part
 
 email_tracker = Blueprint("email_tracker", __name__)
@@ -27,8 +26,8 @@ def enter_tracked(
     slug: str, email_id: int, role: Role = Role.VIEWER
 ) -> tuple[Workspace, BulkEmail]:
     """Find and allow: the tracker must be on, and the email tracked."""
-    workspace, email = enter_email(slug, email_id, role)
-    if PLUGIN.name not in installing.installed(workspace) or not email.tracked:
+    workspace, email = enter_email(slug, email_id, role, PLUGIN.name)
+    if not email.tracked:
         abort(404)
     return workspace, email
 
