@@ -83,3 +83,19 @@ def test_what_waits_is_known_to_the_clock(app, client, connection) -> None:
     assert digesting.are_waiting()
     digest(app)
     assert not digesting.are_waiting()
+
+
+def test_a_second_worker_takes_what_the_first_has_not(
+    app, client, connection, copies, monkeypatch
+) -> None:
+    if db.engine.dialect.name == "sqlite":
+        return  # one writer at a time: there the second waits
+    monkeypatch.setattr(digesting, "BATCH_BYTES", 1)
+    for copy in copies[:2]:
+        post(client, connection, about(app, copy))
+    with db.engine.connect() as other:
+        other.execute(select(Arrival.id).order_by(Arrival.id).limit(1).with_for_update())
+        assert digesting.digest_some(providers.READERS, app.config["TOKEN_KEY"]) == 1
+
+    stages = db.session.scalars(select(Arrival.stage).order_by(Arrival.id)).all()
+    assert stages == [ArrivalStage.STORED, ArrivalStage.DIGESTED]

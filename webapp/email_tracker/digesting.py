@@ -1,6 +1,6 @@
 """Stored Arrivals become Events: many at once, by bytes, and none of them stops the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from sqlalchemy import func, select
@@ -61,7 +61,21 @@ def _stored():
 
 
 def _next_batch() -> list[Arrival]:
-    """The oldest stored Arrivals up to BATCH_BYTES, at least one."""
+    """The oldest stored Arrivals that nobody else digests now, up to BATCH_BYTES, at least one."""
+    for ids in _batches():
+        found = db.session.scalars(
+            select(Arrival)
+            .where(Arrival.id.in_(ids), Arrival.stage == ArrivalStage.STORED)
+            .order_by(Arrival.id)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if found:
+            return list(found)
+    return []
+
+
+def _batches() -> Iterator[list[int]]:
+    """The ids of the oldest stored Arrivals, parted by BATCH_BYTES."""
     sizes = db.session.execute(
         select(Arrival.id, func.length(Arrival.body).label("size"))
         .where(Arrival.stage == ArrivalStage.STORED)
@@ -71,17 +85,12 @@ def _next_batch() -> list[Arrival]:
     ids, size = [], 0
     for row in sizes:
         if ids and size + row.size > BATCH_BYTES:
-            break
+            yield ids
+            ids, size = [], 0
         ids.append(row.id)
         size += row.size
-    return list(
-        db.session.scalars(
-            select(Arrival)
-            .where(Arrival.id.in_(ids), Arrival.stage == ArrivalStage.STORED)
-            .order_by(Arrival.id)
-            .with_for_update(skip_locked=True)
-        )
-    )
+    if ids:
+        yield ids
 
 
 def _digest(
