@@ -58,26 +58,21 @@ def say(total: Revision, *, apply: bool) -> None:
 
 def _lines(total: Revision) -> list[str]:
     events = {
-        "events are new": total.added,
-        "events say something else": total.changed,
-        "events no longer hold": total.gone,
+        "new events": total.added,
+        "events that say something else": total.changed,
+        "events that no longer hold": total.gone,
     }
-    lines = [
-        f"{sum(counts.values()):,} {words}: {_kinds(counts)}"
-        for words, counts in events.items()
-        if counts
-    ]
+    numbers = {
+        "reports that can be read now": total.read_again,
+        "leaving the Unmatched tray": total.unparked,
+        "coming into the Unmatched tray": total.parked,
+        "addresses suppressed": total.suppressed,
+        "suppressions lifted": total.lifted,
+    }
+    lines = [f"{words}: {_kinds(counts)}" for words, counts in events.items() if counts]
     for (before, now), number in total.statuses.most_common():
-        lines.append(f"{number:,} copies go from {_plain(before)} to {_plain(now)}")
-    for number, words in (
-        (total.read_again, "can be read now, and could not before"),
-        (total.unparked, "leave the Unmatched tray"),
-        (total.parked, "come into the Unmatched tray"),
-        (total.suppressed, "addresses are suppressed"),
-        (total.lifted, "suppressions are lifted"),
-    ):
-        if number:
-            lines.append(f"{number:,} {words}")
+        lines.append(f"copies from {_plain(before)} to {_plain(now)}: {number:,}")
+    lines += [f"{words}: {number:,}" for words, number in numbers.items() if number]
     return lines + [f"for example {each}" for each in total.examples]
 
 

@@ -119,6 +119,15 @@ def test_a_match_by_address_is_a_note_and_suppresses_nobody(bulk_email) -> None:
     assert db.session.scalar(select(Suppression)) is None
 
 
+@pytest.mark.parametrize(("after", "is_found"), [(-8 * 24, False), (-1, True), (1, False)])
+def test_by_address_it_speaks_of_what_left_before_it_came(bulk_email, after, is_found) -> None:
+    ann = copies(bulk_email)[0]
+    ann.first_tried_at = NOON + timedelta(hours=after)
+
+    unmatched = record(say(ann, ReportKind.BOUNCED, token=None))
+    assert (unmatched == []) is is_found
+
+
 def test_another_workspace_cannot_speak_of_our_copies(bulk_email, cast) -> None:
     ann = copies(bulk_email)[0]
     said = say(ann, ReportKind.BOUNCED)

@@ -15,6 +15,7 @@ from webapp.lib import addresses
 from webapp.mail.reports import Report
 
 MATCH_BY_ADDRESS_WITHIN = timedelta(days=7)
+CLOCKS_DIFFER = timedelta(minutes=5)  # the database's and ours
 CHUNK = 500
 
 
@@ -138,7 +139,9 @@ def _ids_by_address(workspace_id: int, items: Sequence[Said]) -> list[int | None
     found = []
     for key, item in zip(keys, items, strict=True):
         since = item.received_at - MATCH_BY_ADDRESS_WITHIN
-        near = [row for row in copies[key, item.connection_id] if row.first_tried_at > since]
+        until = item.received_at + CLOCKS_DIFFER  # it cannot speak of what left later
+        tried = copies[key, item.connection_id]
+        near = [row for row in tried if since < row.first_tried_at < until]
         found.append(max([row.id for row in near], default=None))
     return found
 
