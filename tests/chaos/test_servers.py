@@ -3,6 +3,7 @@
 import itertools
 import time
 from datetime import timedelta
+from statistics import median
 
 import pytest
 from sqlalchemy import update
@@ -151,10 +152,13 @@ def seconds_for(stage: Scene, good: int, bad: int, prefix: str) -> float:
 
 @only_long
 def test_a_domain_that_asks_to_slow_down_slows_nobody_else(stage: Scene) -> None:
+    """In turns, so that whatever else the host does hits both alike."""
     stage.start_worker()
-    alone = seconds_for(stage, 1_500, 0, "alone")
-    beside = seconds_for(stage, 1_500, 300, "beside")
-    share = alone / beside
+    seconds: dict[int, list[float]] = {0: [], 300: []}
+    for turn in range(3):
+        for bad, taken in seconds.items():
+            taken.append(seconds_for(stage, 1_500, bad, f"t{turn}-{bad}-"))
+    share = median(seconds[0]) / median(seconds[300])
     stage.conclude(f"F10 one domain says 421, the others keep {share:.0%} of their rate", 0)
     assert share >= 0.9
     assert not any("bad.test" in address for address in stage.server.ledger.addresses)
