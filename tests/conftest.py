@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, text
 from tests.cast import BrowserLike, Cast, make_cast
 from webapp import create_app, settings
 from webapp.delivery import adopting
-from webapp.extensions import db, limiter
+from webapp.extensions import db, limiter, mark_reading
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +108,7 @@ def app(_session_app: Flask, request: pytest.FixtureRequest) -> Flask:
     """The app with empty tables and an empty Redis, inside an app context. Nobody is throttled but
     in tests that are marked so: one limiter serves every app of the process."""
     limiter.enabled = request.node.get_closest_marker("throttled") is not None
+    mark_reading(False)  # as the last page of an earlier test may have left it
     with _session_app.app_context():
         _session_app.extensions["redis"].flushdb()
         (_session_app.config["SETTINGS"].data_dir / adopting.NOTE).unlink(missing_ok=True)
