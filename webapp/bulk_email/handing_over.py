@@ -107,7 +107,7 @@ class Handover:
             self._feed()
             if not taken and self._hand.is_empty:
                 break
-            await self._wait()
+            await self._wait(is_over=bool(is_over))
         await self._hand.exchange(0)
         await self._lines.settle()
         return Turn(any_taken, error, self._refusal, self._traffic.has_unknown_domains)
@@ -136,10 +136,14 @@ class Handover:
         hand = self._hand
         return bool(hand.room and not hand.is_dry) or not (hand.on_wire or hand.supply)
 
-    async def _wait(self) -> None:
-        """Until a look is worth it, or half a second has passed."""
+    async def _wait(self, *, is_over: bool) -> None:
+        """Until a look is worth it, or half a second has passed. Over: until all is answered."""
         self._wake.clear()
-        if self._is_worth_a_look() or not self._lines.open_ones:
+        if is_over:
+            is_ready = not self._hand.on_wire
+        else:
+            is_ready = self._is_worth_a_look() or not self._lines.open_ones
+        if is_ready:
             return
         try:
             async with asyncio.timeout(LOOK_SECONDS):
