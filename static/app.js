@@ -178,3 +178,9 @@ document.addEventListener("click", async (event) => {
     button.querySelector("span").textContent = "Press Ctrl-C";
   }
 });
+
+// forward or back before htmx had come: the address moved on, the page did not
+document.addEventListener("DOMContentLoaded", () => {
+  const [loaded] = performance.getEntriesByType("navigation");
+  if (loaded && loaded.name.split("#")[0] !== location.href.split("#")[0]) location.reload();
+});

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.acting import (
     add_bulk_email,
@@ -146,3 +146,22 @@ def test_an_answer_of_a_failing_server_does_not_replace_what_is_shown(
     page.unroute(LIVE)
 
     expect(page.get_by_text("The connection to the server is lost.")).to_be_hidden()
+
+
+def test_forward_before_the_scripts_have_come_shows_what_the_address_says(
+    page: Page, installation: Installation
+) -> None:
+    sign_in(page, installation)
+    open_recipients(page, "A quick one")
+    page.get_by_role("link", name="Guest 00", exact=True).click()
+    expect(page.get_by_role("heading", name="Guest 00")).to_be_visible()
+    page.reload()
+
+    scripts: list[Route] = []
+    page.route("**/htmx.min.js*", lambda script: scripts.append(script), times=1)
+    page.go_back(wait_until="commit")
+    expect(page.get_by_role("link", name="Guest 01", exact=True)).to_be_visible()
+    page.go_forward(wait_until="commit")
+    scripts[0].continue_()
+
+    expect(page.get_by_role("heading", name="Guest 00")).to_be_visible()
