@@ -48,7 +48,8 @@ def test_acceptance_after_a_quiet_while_raises_the_rate(connection_id: int) -> N
     now = clock.now()
     slowing.complain(connection_id, "Google", now, "421", measured=40)
 
-    slowing.accept(connection_id, ["Google", "Yahoo"], now + timedelta(seconds=60))
+    heard = [("Google", None), ("Yahoo", None)]
+    slowing.hear(connection_id, heard, now + timedelta(seconds=60), {})
     db.session.commit()
 
     assert slowing.paces(connection_id)["Google"].rate == 40

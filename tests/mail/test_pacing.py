@@ -105,3 +105,27 @@ def test_a_complaint_among_acceptances_takes_less_than_several_in_a_row() -> Non
     again = pacing.after_complaint(first, later(6), "421", 1)
 
     assert (first.rate, alone.rate, again.rate) == (50, 40, 25)
+
+
+def test_after_a_rest_the_first_acceptance_brings_the_halved_rate_back() -> None:
+    pace = pacing.after_complaint(Pace(), NOW, "421 try again in 10 minutes", measured=40)
+    paced = [pacing.allowed(pace, later(seconds)) for seconds in (1, 601)]
+    back = pacing.after_acceptance(pace, later(602))
+
+    assert paced == [0, pacing.TRIAL_RATE]
+    assert pacing.allowed(back, later(602)) == 20
+
+
+def test_a_complaint_on_trial_begins_the_next_rest_at_once() -> None:
+    pace = pacing.after_complaint(Pace(), NOW, "421 try again in 10 minutes", measured=40)
+    again = pacing.after_complaint(pace, later(601), "421 too fast", measured=1)
+
+    assert again.is_paused(later(601 + 100))
+    assert again.pauses == 2
+
+
+def test_what_complains_while_it_rests_makes_the_rest_no_longer() -> None:
+    pace = pacing.after_complaint(Pace(), NOW, "421 try again in 10 minutes", measured=40)
+    late = pacing.after_complaint(pace, later(9), "421 too fast", measured=40)
+
+    assert late == replace(pace, reply="421 too fast")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Row
 
+from webapp.bulk_email.hastening import Hastening
 from webapp.delivery import grouping, slowing
 from webapp.delivery.attempting import Outcome
 from webapp.delivery.models import PULSE_SECONDS, Pulse
@@ -21,7 +22,8 @@ from webapp.rows import insert_into
 
 FLUSH_SECONDS = 2.0
 NAMED_DESTINATIONS = 12  # the others are summed up
-LATEST = timedelta(seconds=60)  # how far off a copy that must wait its turn is put
+LATEST = timedelta(minutes=15)  # how far off a copy that must wait its turn is put
+LONE = 20  # so many acceptances before it, and a complaint speaks of its own copy alone
 MOST_DOMAINS = 50_000
 
 
@@ -48,6 +50,8 @@ class Traffic:
         self._notes = Notes()
         self._totals: Counter = Counter()
         self._sent_lately: Counter = Counter()
+        self._since_complaint: Counter = Counter()
+        self._hastening = Hastening(bulk_email_id)
         self._cut_at = time.monotonic()
         self.has_unknown_domains = False
 
@@ -67,7 +71,7 @@ class Traffic:
         if pace.is_paused(now):
             begin = max(begin, pace.paused_until or now)
             at = begin + timedelta(seconds=1 / (pace.rate or 1))
-            at = min(at, max(pace.paused_until or now, now) + LATEST)
+            at = min(at, (pace.paused_until or now) + LATEST)
         else:
             at = min(begin + timedelta(seconds=1 / (pace.rate or 1)), now + LATEST)
         self._postponed_to[destination] = at
@@ -77,16 +81,15 @@ class Traffic:
 
     def admit(self, rows: Sequence[Row]) -> tuple[list[Row], list[tuple[Row, datetime]]]:
         """(those that may leave now, those that wait their turn and until when)."""
-        self._learn_domains(rows)
+        names = self._destinations_of(rows)
         if not self._limited:
             return list(rows), []
         now = clock.now()
-        wanted = Counter(self.destination_of(row.address_key) for row in rows)
+        wanted = Counter(names)
         limited = {name: number for name, number in wanted.items() if name in self._limited}
         granted = slowing.grants(self._connection_id, limited, now) if limited else {}
         go, wait = [], []
-        for row in rows:
-            name = self.destination_of(row.address_key)
+        for row, name in zip(rows, names, strict=True):
             if name not in granted:
                 go.append(row)
             elif granted[name]:
@@ -107,6 +110,9 @@ class Traffic:
             limited = slowing.hear(self._connection_id, heard, now, measured)
         self._store_pulses(now, notes.pulses)
         self._limited = limited
+        for name in self._hastening.notice(limited, now):
+            self._postponed_to.pop(name, None)
+        self._hastening.walk(self._destinations_of)
         self._sent_lately.clear()
 
     # ---- as outcomes come
@@ -126,12 +132,13 @@ class Traffic:
     def note(self, said: Outcome, destination: str, reply: Reply | None) -> None:
         if said.status is Status.SENT:
             self._note_acceptance(destination)
+            self._since_complaint[destination] += 1
             self._sent_lately[destination] += 1
             self._notes.pulses[destination]["accepted"] += 1
             return
         is_deferred = said.status in (Status.RETRYING, Status.BOUNCED_SOFT)
         self._notes.pulses[destination]["deferred" if is_deferred else "refused"] += 1
-        if reply is not None and _slows_others(said, reply):
+        if reply is not None and self._slows_others(said, reply, destination):
             self._notes.heard.append((destination, said.reply))
             self._notes.accepted.discard(destination)
             seen = self._limited.get(destination, pacing.Pace())
@@ -150,12 +157,28 @@ class Traffic:
                 self._notes.heard.append((destination, None))
             self._limited[destination] = pacing.after_acceptance(pace, clock.now())
 
+    def _slows_others(self, said: Outcome, reply: Reply, destination: str) -> bool:
+        """Whether it asks the destination's other copies to wait: always if it says how long. Some
+        mailboxes are always busy: a copy that was asked before, or one among many that are taken,
+        speaks for itself alone."""
+        if not pacing.is_complaint(reply, said.cause):
+            return False
+        if pacing.wait_asked(said.reply) is not None:
+            return True
+        if said.before is not Status.QUEUED:
+            return False
+        accepted, self._since_complaint[destination] = self._since_complaint[destination], 0
+        return accepted < LONE
+
     def _rate_of(self, destination: str) -> float:
         seconds = max(time.monotonic() - self._cut_at, 0.5)
         return self._sent_lately[destination] / seconds
 
-    def _learn_domains(self, rows: Sequence[Row]) -> None:
-        domains = {addresses.domain_of(row.address_key) for row in rows}
+    def _destinations_of(self, rows: Sequence[Row]) -> list[str]:
+        self._learn_domains({addresses.domain_of(row.address_key) for row in rows})
+        return [self.destination_of(row.address_key) for row in rows]
+
+    def _learn_domains(self, domains: set[str]) -> None:
         unknown = domains - self._destinations.keys()
         if not unknown:
             return
@@ -176,14 +199,6 @@ class Traffic:
             summed[name if name in named else ""].update(counts)
         at = datetime.fromtimestamp(now.timestamp() // PULSE_SECONDS * PULSE_SECONDS, now.tzinfo)
         _add_pulses(self._bulk_email_id, at, summed)
-
-
-def _slows_others(said: Outcome, reply: Reply) -> bool:
-    """Whether it asks the destination's other copies to wait. A copy that was asked before speaks
-    for itself alone, unless it is told how long: some mailboxes are always busy."""
-    if not pacing.is_complaint(reply, said.cause):
-        return False
-    return said.before is Status.QUEUED or pacing.wait_asked(said.reply) is not None
 
 
 def _add_pulses(bulk_email_id: int, at: datetime, counts: dict[str, Counter]) -> None:

@@ -49,6 +49,12 @@ _TAKEN = (
 )
 _AMONG = is_among(_copies.id, bindparam("ids", type_=Ids))
 Cursor = tuple[datetime, int]
+_PUT_OFF = (
+    IS_WAITING,
+    _copies.status == Status.QUEUED,
+    _copies.in_flight_at.is_(None),
+    _copies.next_try_at > database_now(),
+)
 
 
 @dataclass(frozen=True)
@@ -217,6 +223,29 @@ def take_back(copies: Sequence[tuple[int, int, datetime | None]]) -> None:
             {"b_id": identity, "b_fence": fence, "b_again": again}
             for identity, fence, again in sorted(copies, key=lambda copy: copy[0])
         ],
+    )
+
+
+def put_off(bulk_email_id: int, count: int, after: Cursor | None = None) -> Sequence[Row]:
+    """(id, address_key, next_try_at) of copies never tried whose turn comes later, in its order."""
+    wanted = select(_copies.id, _copies.address_key, _copies.next_try_at).where(
+        *_PUT_OFF, _copies.bulk_email_id == bulk_email_id
+    )
+    if after is not None:
+        wanted = wanted.where(tuple_(_copies.next_try_at, _copies.id) > after)
+    in_turn = wanted.order_by(_copies.next_try_at, _copies.id).limit(count)
+    return db.session.execute(in_turn).all()
+
+
+def hasten(ids: Sequence[int]) -> None:
+    """The turn of these comes now; of those that somebody else has in hand it does not. Not
+    committed."""
+    free = select(_copies.id).where(is_among(_copies.id, bindparam("ids", type_=Ids)), *_PUT_OFF)
+    db.session.connection().execute(
+        update(Recipient.__table__)
+        .where(_copies.id.in_(free.with_for_update(skip_locked=True)))
+        .values(next_try_at=database_now()),
+        {"ids": list(ids)},
     )
 
 

@@ -1,5 +1,6 @@
 """Destinations that asked us to slow down, kept for all workers of a Connection."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -29,14 +30,15 @@ def grants(connection_id: int, wanted: Mapping[str, int], now: datetime) -> dict
     """
     granted: dict[str, int] = {}
     for row in _lock(connection_id, wanted):
-        if row.paused_until and row.paused_until > now:
+        rate = pacing.allowed(_pace(row), now)
+        if not rate:
             granted[row.name] = 0
-        elif row.rate is not None:
+        elif math.isfinite(rate):
             begin = max(row.next_slot_at or now, now)
             ahead = (begin - now).total_seconds()
-            free = max(0, round((BURST_SECONDS - ahead) * row.rate + 0.5))
+            free = max(0, round((BURST_SECONDS - ahead) * rate + 0.5))
             granted[row.name] = min(free, wanted[row.name])
-            row.next_slot_at = begin + timedelta(seconds=granted[row.name] / row.rate)
+            row.next_slot_at = begin + timedelta(seconds=granted[row.name] / rate)
     db.session.flush()
     return granted
 
@@ -44,11 +46,6 @@ def grants(connection_id: int, wanted: Mapping[str, int], now: datetime) -> dict
 def complain(connection_id: int, name: str, now: datetime, reply: str, measured: float) -> None:
     """Somebody at `name` asked us to slow down. Not committed."""
     hear(connection_id, [(name, reply)], now, {name: measured})
-
-
-def accept(connection_id: int, names: Iterable[str], now: datetime) -> None:
-    """Those take mail, as far as they are limited at all. Not committed."""
-    hear(connection_id, [(name, None) for name in names], now, {})
 
 
 def hear(
