@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,7 @@ def empty_tables() -> None:
     tables = [table.name for table in reversed(db.metadata.sorted_tables)]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            names = ", ".join(f'"{name}"' for name in tables)
-            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            connection.execute(text(_emptying_postgresql(tuple(tables))))
             return
         for trigger in connection.execute(
             text(
@@ -136,6 +136,17 @@ def empty_tables() -> None:
             connection.execute(text(f'DELETE FROM "{name}"'))
         for sql in connection.info.pop("triggers", []):
             connection.execute(text(sql))
+
+
+@cache
+def _emptying_postgresql(tables: tuple[str, ...]) -> str:
+    """TRUNCATE makes new files for every table and index: ten times as slow for a few rows."""
+    counting = (
+        "SELECT setval(sequence.oid, 1, false) FROM pg_class sequence WHERE relkind = 'S'"
+        " AND relnamespace = 'public'::regnamespace"
+    )
+    deleting = "".join(f'DELETE FROM "{name}";' for name in tables)
+    return f"SET LOCAL session_replication_role = replica; {deleting} {counting}"
 
 
 @pytest.fixture
