@@ -96,7 +96,7 @@ def test_a_file_is_forgotten_after_a_day(cast, tmp_path) -> None:
 def test_only_its_maker_can_have_the_file(app, cast, sign_in) -> None:
     form = makers.make_form(cast.workspace, [("Ann", "ann@x.test")])
     made = export(form, "", cast.bob, app.config["SETTINGS"].data_dir / "exports")
-    url = f"/w/acme/data/{form.id}/exports/{made.id}/file.csv"
+    url = f"/w/acme/data/{form.id}/exports/{made.id}/file"
 
     answer = sign_in(cast.bob).get(url)
     assert answer.headers["Content-Disposition"] == "attachment; filename=People.csv"

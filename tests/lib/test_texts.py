@@ -24,3 +24,11 @@ def test_it_is_cut() -> None:
 
 def test_lines_may_be_kept() -> None:
     assert texts.printable("a\nb\x00") == "a\nb "
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Spring: a/b", "Spring_ a_b"), ("../..", "_"), (" .\n", "export"), ("李", "李")],
+)
+def test_a_file_name_leads_nowhere(text: str, name: str) -> None:
+    assert texts.file_name(text) == name

@@ -7,6 +7,7 @@ from webapp.accounts.models import Workspace
 from webapp.email_tracker import (
     jobs,
     panels,
+    routes_export,
     routes_people,
     routes_resend,
     routes_return,
@@ -21,6 +22,7 @@ from webapp.plugins import catalogue, slots
 from webapp.plugins.slots import Panel, Tab
 
 ROUTES = (
+    routes_export,
     routes_people,
     routes_resend,
     routes_return,

@@ -28,7 +28,6 @@ from webapp.email_tracker import (
     wording,
 )
 from webapp.email_tracker.plugin import PLUGIN, stats_form
-from webapp.email_tracker.recipients import RecipientQuery
 from webapp.email_tracker.summing_up import Figures
 from webapp.extensions import db
 from webapp.forms.models import Record, RecordAddress
@@ -181,14 +180,7 @@ def recipients_panel(bulk_email: BulkEmail) -> str:
 
 
 def recipients_context(bulk_email: BulkEmail) -> dict:
-    query = RecipientQuery(
-        show=request.args.get("show", ""),
-        search=request.args.get("q", "").strip()[:200],
-        sort=request.args.get("sort", ""),
-        after=request.args.get("after", ""),
-        cause=request.args.get("cause", ""),
-        at=request.args.get("at", "")[:255],
-    )
+    query = recipients.read(request.args)
     tally = db.session.get(Tally, bulk_email.id)
     copies, cursor = recipients.page(bulk_email.id, query)
     product = current_app.config["SETTINGS"].product_name

@@ -1,6 +1,6 @@
 """The copies of one email as the Recipients tab lists them: filter, search, sort, keyset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -57,6 +57,18 @@ class RecipientQuery:
 
     def direction(self, key: str) -> str:
         return {key: "ascending", f"-{key}": "descending"}.get(self.sort, "none")
+
+
+def read(args: Mapping[str, str]) -> RecipientQuery:
+    """From the arguments of a URL."""
+    return RecipientQuery(
+        show=args.get("show", ""),
+        search=args.get("q", "").strip()[:200],
+        sort=args.get("sort", ""),
+        after=args.get("after", ""),
+        cause=args.get("cause", ""),
+        at=args.get("at", "")[:255],
+    )
 
 
 def page(bulk_email_id: int, query: RecipientQuery) -> tuple[Sequence[Recipient], str]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
 
 from webapp.bulk_email.models import BulkEmail
 from webapp.columns import folded
+from webapp.delivery import selecting
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status, label_of, label_text
-from webapp.email_tracker import timeline, wording
+from webapp.email_tracker import recipients, timeline, wording
 from webapp.extensions import db
 from webapp.forms import filtering, grid
 from webapp.forms.filtering import FilterError
@@ -19,6 +21,7 @@ from webapp.forms.sources import Column, Page, Row
 from webapp.mail.causes import WORDS, Cause
 
 SOURCE = "email_tracker_stats"
+OF_EMAIL = "of_email"  # a condition of no column: "7?show=…", what the Recipients tab of it shows
 EXPORT_CHUNK = 1000
 _TEXT = ("is", "is_not", "contains", "starts", "empty", "filled")
 COLUMNS = [
@@ -60,6 +63,9 @@ class StatsRows:
         return COLUMNS
 
     def count(self, form: Form, query: Query) -> int | None:
+        if any(row["field"] == OF_EMAIL for row in grid.conditions(query.filter)):
+            counted = self._selected(form, query).with_only_columns(func.count())
+            return db.session.scalar(counted)
         if query.whole_filter:
             return None
         return db.session.scalar(
@@ -125,7 +131,10 @@ class StatsRows:
         return or_(*clauses) if "any" in filter else and_(*clauses)
 
     def _condition(self, row: dict) -> ColumnElement[bool]:
-        key, operator, value = row["field"], row["op"], str(row.get("value", "")).lower()
+        key, operator = row["field"], row["op"]
+        if key == OF_EMAIL:
+            return self._shown_by_tab(str(row.get("value", "")))
+        value = str(row.get("value", "")).lower()
         if key == "status":
             return self._status_condition(operator, value)
         if key == "attempts" and operator in ("more", "less") and value.isdecimal():
@@ -142,6 +151,14 @@ class StatsRows:
             "empty": column == "",
             "filled": column != "",
         }.get(operator, false())
+
+    def _shown_by_tab(self, value: str) -> ColumnElement[bool]:
+        number, _, values = value.partition("?")
+        if not number.isdecimal() or len(number) > 18:
+            raise FilterError("This form cannot be filtered like that.")
+        asked = recipients.read(dict(parse_qsl(values)))
+        narrowed = selecting.conditions(asked.selection)
+        return and_(Recipient.bulk_email_id == int(number), *narrowed)
 
     def _status_condition(self, operator: str, value: str) -> ColumnElement[bool]:
         """By the words that are shown, so that "bounced" and "not sent" both find theirs."""

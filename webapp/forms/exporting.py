@@ -1,29 +1,37 @@
-"""A grid as a CSV file, made in the background, safe to open in a spreadsheet."""
+"""A grid as a file, made in the background, safe to open in a spreadsheet."""
 
-import csv
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from contextlib import closing
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import select
 
 from webapp.accounts.models import User
+from webapp.columns import database_now
 from webapp.extensions import db
-from webapp.forms import claiming, filtering, grid, sources
+from webapp.forms import claiming, filtering, grid, sheets, sources
 from webapp.forms.models import Export, Form, TransferStage
-from webapp.forms.reading_csv import safe_cell
-from webapp.forms.sources import Column
 from webapp.lib import clock
 
 KEPT_FOR = timedelta(days=1)
 CHUNK = 1000
+CLOSING_SECONDS = 600  # a file of a million rows is packed only once it is whole
 
 
-def begin(form: Form, query: grid.Query, by: User) -> Export:
-    """Ask for a file of what the grid shows. Raises FilterError. Commits; then wake."""
+def begin(
+    form: Form, query: grid.Query, by: User, *, kind: str = "csv", title: str = "", back: str = ""
+) -> Export:
+    """Ask for a file of what the grid shows. `kind` is one of sheets.KINDS; `title` names it and
+    `back` is the address it was asked at, where that is not the form's. Raises FilterError.
+    Commits; then wake."""
     total = sources.source_of(form).count(form, query) or form.record_count
-    export = Export(form_id=form.id, user_id=by.id, settings=query.as_settings(), rows_total=total)
+    settings = query.as_settings() | {
+        "kind": kind if kind in sheets.KINDS else "csv",
+        "title": title,
+        "back": back,
+    }
+    export = Export(form_id=form.id, user_id=by.id, settings=settings, rows_total=total)
     db.session.add(export)
     db.session.commit()
     return export
@@ -37,8 +45,8 @@ def run(export_id: int, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = folder / f"export-{export_id}-{fence}.part"
     try:
-        _write(export_id, fence, part)
-        path = part.replace(folder / f"export-{export_id}.csv")
+        kind = _write(export_id, fence, part)
+        path = part.replace(folder / f"export-{export_id}.{kind}")
         claiming.keep(
             Export, export_id, fence, stage=TransferStage.FINISHED, path=path.name,
             finished_at=clock.now(), rows_total=Export.rows_done,
@@ -79,42 +87,29 @@ def query_of(export: Export) -> grid.Query:
     return grid.read_text(export.settings["query"])
 
 
-def _write(export_id: int, fence: int, path: Path) -> None:
+def kind_of(export: Export) -> str:
+    """A key of sheets.KINDS."""
+    return export.settings.get("kind", "csv")
+
+
+def _write(export_id: int, fence: int, path: Path) -> str:
+    """What kind of file it became."""
     export = db.session.get_one(Export, export_id)
-    form, query = export.form, query_of(export)
+    form, query, kind = export.form, query_of(export), kind_of(export)
     source = sources.source_of(form)
     known = source.columns(form)
     columns = [column for column in known if column.key in query.columns] or known
     rows = source.export(form, query)
     done = 0
-    with path.open("w", newline="", encoding="utf-8-sig") as file:
-        writer = csv.writer(file)
-        writer.writerow([safe_cell(column.label) for column in columns])
+    with closing(sheets.KINDS[kind].sheet(path, columns)) as sheet:
         while chunk := list(islice(rows, CHUNK)):
-            writer.writerows(_lines(chunk, columns))
+            sheet.write(chunk)
             done += len(chunk)
             claiming.keep(Export, export_id, fence, rows_done=done)
             db.session.commit()
-
-
-def _lines(rows: list[dict], columns: list[Column]) -> Iterator[list[str]]:
-    for cells in rows:
-        yield [_cell(cells.get(column.key), column) for column in columns]
-
-
-def _cell(value: object, column: Column) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(" ", "seconds")
-    return str(value) if column.kind == "number" and _is_number(value) else safe_cell(value)
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is a number and nothing else: -5 is no formula."""
-    try:
-        float(str(value))
-    except ValueError:
-        return False
-    return True
+        claiming.keep(Export, export_id, fence, lease_until=database_now(CLOSING_SECONDS))
+        db.session.commit()
+    return kind
 
 
 def _fail(export_id: int, why: str) -> None:

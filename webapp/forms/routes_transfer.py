@@ -13,7 +13,7 @@ from webapp import queue
 from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.extensions import db
-from webapp.forms import exporting, filtering, grid, importing, jobs, reading_csv, writing
+from webapp.forms import exporting, filtering, grid, importing, jobs, reading_csv, sheets, writing
 from webapp.forms.blueprint import find_form, forms
 from webapp.forms.models import Export, FieldKind, Form, Import, TransferStage
 from webapp.forms.reading_csv import Dialect, NotCsv
@@ -152,7 +152,8 @@ def export(slug: str, form_id: int) -> Response:
     workspace = access.enter(slug)
     form = find_form(form_id, workspace)
     try:
-        made = exporting.begin(form, grid.read(request.args), current_user)
+        query, kind = grid.read(request.args), request.form.get("kind", "csv")
+        made = exporting.begin(form, query, current_user, kind=kind)
     except filtering.FilterError as problem:
         notice(str(problem), "danger")
         return see_other(url_for("forms.show", slug=slug, form_id=form.id))
@@ -166,11 +167,18 @@ def export_report(slug: str, form_id: int, export_id: int) -> Response:
     workspace = access.enter(slug)
     form = find_form(form_id, workspace)
     made = _find_export(form, export_id)
-    context = {"workspace": workspace, "form": form, "export": made}
+    context = {
+        "workspace": workspace,
+        "form": form,
+        "export": made,
+        "kind": sheets.KINDS[exporting.kind_of(made)],
+        "title": made.settings.get("title") or form.name,
+        "back": made.settings.get("back") or url_for("forms.show", slug=slug, form_id=form.id),
+    }
     return render("forms/export_report.html", "forms/_export_report.html", **context)
 
 
-@forms.get("/w/<slug>/data/<int:form_id>/exports/<int:export_id>/file.csv")
+@forms.get("/w/<slug>/data/<int:form_id>/exports/<int:export_id>/file")
 @auth_required("session")
 def export_file(slug: str, form_id: int, export_id: int) -> Response:
     workspace = access.enter(slug)
@@ -179,7 +187,9 @@ def export_file(slug: str, form_id: int, export_id: int) -> Response:
     path = jobs.folder() / (made.path or "none")
     if made.stage != TransferStage.FINISHED or not path.is_file():
         abort(404)
-    return send_file(path, "text/csv", as_attachment=True, download_name=f"{form.name}.csv")
+    kind = exporting.kind_of(made)
+    name = f"{texts.file_name(made.settings.get('title') or form.name)}.{kind}"
+    return send_file(path, sheets.KINDS[kind].mimetype, as_attachment=True, download_name=name)
 
 
 def _find_import(form: Form, import_id: int) -> Import:
