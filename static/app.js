@@ -7,6 +7,7 @@ document.addEventListener("click", (event) => {
     document.documentElement.dataset.bsTheme = theme;
     localStorage.setItem("theme", theme);
   }
+  if (event.target.closest("[data-print]")) window.print();
   const dismiss = event.target.closest("[data-dismiss]");
   if (dismiss) dismiss.closest(dismiss.dataset.dismiss).remove();
   const close = event.target.closest("[data-close]");

@@ -49,6 +49,7 @@ PAGES = [
     HOME + "/help/statuses",
     HOME + "/emails",
     HOME + "/emails/1",
+    HOME + "/emails/1/print",
     HOME + "/emails/1/recipients",
     HOME + "/emails/1/recipients/2",
     HOME + "/emails/1/resend",
@@ -127,6 +128,14 @@ def test_axe_finds_nothing(window: Page, installation: Installation, path: str) 
     assert refused == []
     overflow = window.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, f"{overflow} px wider than the window"
+
+
+def test_the_report_is_one_page_of_paper(window: Page, installation: Installation) -> None:
+    window.goto(installation.path(HOME + "/emails/1/print"))
+    expect(window.get_by_role("article")).to_contain_text("1 of 3 delivered")
+
+    paper = window.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
 
 
 @pytest.mark.parametrize(("path", "name"), OPENED, ids=[each[1] for each in OPENED])

@@ -9,6 +9,7 @@ from webapp.email_tracker import (
     panels,
     routes_export,
     routes_people,
+    routes_print,
     routes_resend,
     routes_return,
     routes_unmatched,
@@ -24,6 +25,7 @@ from webapp.plugins.slots import Panel, Tab
 ROUTES = (
     routes_export,
     routes_people,
+    routes_print,
     routes_resend,
     routes_return,
     routes_unmatched,

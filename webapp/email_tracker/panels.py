@@ -1,7 +1,6 @@
 """What the tracker puts on the pages of others: banner, Overview, Recipients, a person's emails."""
 
 import zlib
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from flask import current_app, render_template, request, url_for
@@ -19,6 +18,7 @@ from webapp.delivery.models import Connection, Recipient, Suppression, Tally
 from webapp.delivery.models_return import ReturnWay
 from webapp.email_tracker import (
     drawing,
+    explaining,
     jobs,
     people,
     recipients,
@@ -32,7 +32,6 @@ from webapp.email_tracker.summing_up import Figures
 from webapp.extensions import db
 from webapp.forms.models import Record, RecordAddress
 from webapp.lib import clock
-from webapp.mail.causes import Cause, Words
 from webapp.plugins import installing
 
 PART_WORDS = {
@@ -46,8 +45,6 @@ PART_WORDS = {
     "waiting": "waiting",
 }
 MOST_BESIDE = 50  # emails beside a record
-# a cause that is no failure, or that mends itself, is no case for "what to do now"
-_NOTHING_TO_DO = (Cause.DUPLICATE, Cause.CANCELLED)
 
 
 def return_link(connection: Connection) -> str:
@@ -144,31 +141,15 @@ def overview_version(bulk_email: BulkEmail, tally: Tally | None) -> str:
 
 
 def _groups(bulk_email: BulkEmail, figures: Figures) -> list[dict]:
-    """The failures by cause, those still tried apart; the largest group first."""
-    numbers: Counter[tuple[Cause, str, Words]] = Counter()
-    names: dict[tuple[Cause, str, Words], list[str]] = defaultdict(list)
-    for failure in figures.failures:
-        cause = Cause(failure.cause)
-        if cause not in _NOTHING_TO_DO:
-            key = (
-                cause,
-                summing_up.SHOW_OF[failure.status],
-                wording.words_for(failure.status, cause),
-            )
-            numbers[key] += failure.number
-            names[key] += failure.names
+    """The failures by cause, each with whose side it is and what to do."""
     form = stats_form(bulk_email.workspace)
     return [
         {
-            "cause": cause,
-            "show": show,
-            "number": number,
-            "words": words,
-            "names": names[cause, show, words][: summing_up.NAMED],
-            "side": remedies.SIDES[words.side],
-            "remedy": remedies.remedy_for(bulk_email, cause, show, form),
+            "said": group,
+            "side": remedies.SIDES[group.words.side],
+            "remedy": remedies.remedy_for(bulk_email, group.cause, group.show, form),
         }
-        for (cause, show, words), number in numbers.most_common()
+        for group in explaining.groups(figures.failures, explaining.NOTHING_TO_DO)
     ]
 
 
