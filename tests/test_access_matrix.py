@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from tests import makers
 from tests.cast import make_user, signed_in_client
 from webapp.accounts.models import Invitation, Member, Role
+from webapp.accounts.models_telling import Tiding
 from webapp.delivery import opting_out, suppressing
 from webapp.delivery.models import ArrivalStage, Recipient, Suppression
 from webapp.delivery.models_people import Person
@@ -63,6 +64,8 @@ NEEDS: dict[str, object] = {
     "bulk_email.topics": ADMIN, "bulk_email.remove_topic": ADMIN,
     "bulk_email.public_look": ADMIN, "bulk_email.import_suppressions": ADMIN,
     "email_tracker.source": ADMIN,
+    "tidings.index": VIEWER, "tidings.bell": VIEWER, "tidings.read_all": VIEWER,
+    "tidings.read": VIEWER, "tidings.choose": SIGNED_IN, "tidings.no_mails": PUBLIC,
     "email_tracker.tray": VIEWER, "email_tracker.unmatched_report": VIEWER,
     "email_tracker.unreadable_arrival": VIEWER, "email_tracker.attach": EDITOR,
     "email_tracker.put_aside": EDITOR, "email_tracker.undo": EDITOR,
@@ -107,6 +110,13 @@ def world(app: Flask, cast) -> dict[str, object]:
     ids |= {"parked_id": parked.id, "arrival_id": parked.arrival_id}
     opting_out.add(cast.workspace, "Newsletter")
     ids["topic_id"] = opting_out.topics(cast.workspace)[0].id
+    told = Tiding(
+        workspace_id=cast.workspace.id, user_id=cast.alice.id, kind="finished", title="Done",
+        path="/w/acme/emails",
+    )  # fmt: skip
+    db.session.add(told)
+    db.session.commit()
+    ids["tiding_id"] = told.id
     one = {
         "record_id": Record,
         "field_id": Field,
@@ -118,7 +128,8 @@ def world(app: Flask, cast) -> dict[str, object]:
     return ids | {
         "slug": "acme", "form_id": form.id, "email_id": bulk_email.id, "name": "bulk_email",
         "connection_id": connection.id, "member_id": db.session.query(Member).first().id,
-        "panel": "recipients", "command": "pause", "token": "none", "provider_name": "sandbox",
+        "kind": "finished", "panel": "recipients", "command": "pause", "token": "none",
+        "provider_name": "sandbox",
         "hook_token": "none", "filename": "app.css", "people": people,
     }  # fmt: skip
 

@@ -56,6 +56,7 @@ def _open_rooms(app: Flask) -> None:
 
 def navigation() -> dict:
     """What the base page shows: the tabs of the workspace that this request entered."""
+    from webapp.accounts import routes_telling
     from webapp.plugins import installing, slots
 
     member = g.get("member")
@@ -69,6 +70,7 @@ def navigation() -> dict:
         "tabs": shown(slots.navigation_tabs) if member else [],
         "tools": shown(slots.navigation_tools) if member else [],
         "signed_in": current_user,
+        "unread": routes_telling.unread,
     }
 
 

@@ -25,6 +25,7 @@ from tests.browser.conftest import Installation
 PEOPLE = [("Ann", "ann@example.org"), ("Bo", "bo+bounce@example.org"), ("Nobody", "")]
 PAGES = [
     "/account",
+    HOME + "/notifications",
     "/change-password",
     "/workspaces/new",
     "/w/none/data",

@@ -12,6 +12,7 @@ from webapp.accounts import audit_trigger, jobs, signing_in
 from webapp.accounts.models import SignInRole, User
 from webapp.accounts.routes import accounts
 from webapp.accounts.routes_people import people
+from webapp.accounts.routes_telling import tidings
 from webapp.extensions import db, limiter
 
 # whatever a password, or who has an account, could be guessed at
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
     signing_in.init_app(app)
     app.register_blueprint(accounts)
     app.register_blueprint(people)
+    app.register_blueprint(tidings)
     queue.add_clock_task(jobs.tick)
 
 

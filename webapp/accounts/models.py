@@ -166,4 +166,8 @@ class Letter(db.Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     posted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     tries: Mapped[int] = mapped_column(default=0)
+    # not before; while it is being handed over, the time at which somebody else may try
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # one click on it ends mails of this kind (RFC 8058); "": there is nothing to end
+    unsubscribe_url: Mapped[str] = mapped_column(String(500), default="", server_default="")
     error: Mapped[str] = mapped_column(String(300), default="")

@@ -1,68 +1,104 @@
-"""The installation's own mail: invitations and resets, over the relay that MAIL_URL names."""
+"""The installation's own mail: invitations, resets and tidings, over the relay that MAIL_URL
+names."""
 
 import smtplib
 import ssl
+from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, make_msgid
+from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from webapp.accounts.models import Letter
 from webapp.extensions import db
 from webapp.lib import clock
 from webapp.mail import headers
 
-MAX_TRIES = 8
+MINUTES_TO_NEXT_TRY = (1, 2, 5, 15, 60, 180, 360, 720)
+MAX_TRIES = len(MINUTES_TO_NEXT_TRY)
 
 
 class PostingError(Exception):
     """The relay did not take it; the text says why."""
 
 
-def write(address: str, subject: str, text: str) -> Letter:
+def write(address: str, subject: str, text: str, unsubscribe_url: str = "") -> Letter:
     """A Letter in the running transaction; commit, then wake accounts.jobs.post."""
-    letter = Letter(address=headers.clean(address), subject=headers.clean(subject)[:200], text=text)
+    letter = Letter(
+        address=headers.clean(address),
+        subject=headers.clean(subject)[:200],
+        text=text,
+        unsubscribe_url=unsubscribe_url,
+    )
     db.session.add(letter)
     db.session.flush()
     return letter
 
 
 def waiting() -> list[int]:
-    """Letters not yet posted and not given up."""
+    """Letters to be posted now."""
     return list(
         db.session.scalars(
-            select(Letter.id).where(Letter.posted_at.is_(None), Letter.tries < MAX_TRIES)
+            select(Letter.id).where(
+                Letter.posted_at.is_(None),
+                Letter.tries < MAX_TRIES,
+                or_(Letter.next_try_at.is_(None), Letter.next_try_at <= clock.now()),
+            )
         )
     )
 
 
 def post(letter_id: int, mail_url: str | None, sender: str) -> None:
-    """Hand one letter over; trouble is noted on it, and the clock wakes for it again. Commits."""
-    letter = db.session.get(Letter, letter_id, with_for_update=True)
-    if letter is None or letter.posted_at:
-        db.session.rollback()
+    """Hand one letter over; trouble is noted on it, and the clock wakes for it again. Commits, and
+    holds no transaction while it talks."""
+    message = _take(letter_id, sender)
+    if message is None:
         return
     try:
-        _deliver(_compose(letter, sender), mail_url)
+        _deliver(message, mail_url)
     except (PostingError, OSError, smtplib.SMTPException) as error:
-        letter.tries += 1
-        letter.error = str(error)[:300]
+        trouble = str(error)[:300]
     else:
+        trouble = ""
+    letter = db.session.get_one(Letter, letter_id)
+    letter.error = trouble
+    if not trouble:
         letter.posted_at = clock.now()
-        letter.text = ""
+        letter.text = letter.unsubscribe_url = ""
     db.session.commit()
 
 
+def _take(letter_id: int, sender: str) -> EmailMessage | None:
+    """The letter as a mail, if it is to be posted and nobody else does: the try counts from now on,
+    so that a worker that dies is followed only when the time of the next one has come. Commits."""
+    letter = db.session.get(Letter, letter_id, with_for_update=True)
+    now = clock.now()
+    is_due = letter is not None and not letter.posted_at and letter.tries < MAX_TRIES
+    if letter is None or not is_due or (letter.next_try_at and letter.next_try_at > now):
+        db.session.rollback()
+        return None
+    message = _compose(letter, sender)
+    letter.next_try_at = now + timedelta(minutes=MINUTES_TO_NEXT_TRY[letter.tries])
+    letter.tries += 1
+    db.session.commit()
+    return message
+
+
 def _compose(letter: Letter, sender: str) -> EmailMessage:
+    """The same at every try, Message-ID and Date included: a mailbox can tell a repeat."""
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = letter.address
     message["Subject"] = letter.subject
-    message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].strip("> ") or "localhost")
+    message["Date"] = format_datetime(letter.created_at)
+    domain = sender.rpartition("@")[2].strip("> ") or "localhost"
+    message["Message-ID"] = f"<letter-{letter.id}-{letter.created_at.timestamp():.6f}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notes, please
+    if letter.unsubscribe_url:
+        message["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(letter.text)
     return message
 

@@ -7,7 +7,7 @@ from flask_security.core import current_user
 from flask_security.decorators import auth_required
 from flask_security.utils import logout_user
 
-from webapp.accounts import access, auditing, inviting, signing_in
+from webapp.accounts import access, auditing, inviting, signing_in, telling
 from webapp.accounts.models import Role, UnconfirmedPolicy, Workspace
 from webapp.extensions import db
 from webapp.lib import browsers
@@ -123,6 +123,8 @@ def profile() -> Response:
         sign_ins=signing_in.active(current_user),
         is_this=signing_in.is_this,
         describe=browsers.describe,
+        kinds=telling.KINDS,
+        muted=telling.muted(current_user),
     )
 
 

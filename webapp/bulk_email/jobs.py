@@ -8,7 +8,18 @@ import time
 from flask import current_app
 
 from webapp import providers, queue
-from webapp.bulk_email import draining, preparing, relay, scheduling, sending, sweeping, thinning
+from webapp.accounts import jobs as accounts_jobs
+from webapp.accounts.telling import Means
+from webapp.bulk_email import (
+    announcing,
+    draining,
+    preparing,
+    relay,
+    scheduling,
+    sending,
+    sweeping,
+    thinning,
+)
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
 from webapp.delivery import adopting, suppressing
@@ -46,6 +57,13 @@ def withhold_rest(bulk_email_id: int) -> None:
         pass
 
 
+@queue.job(queue.Lane.CHORES)
+def announce(bulk_email_id: int) -> None:
+    """Tell the sender how it went."""
+    for letter_id in announcing.announce(bulk_email_id, means()):
+        queue.wake(accounts_jobs.post, letter_id)
+
+
 def tick() -> None:
     """Mend what died, start what is due, and wake for everything that waits."""
     sweeping.sweep()
@@ -56,6 +74,8 @@ def tick() -> None:
     sweeping.expire()
     sweeping.send_unconfirmed_again()
     scheduling.start_due(lambda workspace: TRACKER in installing.installed(workspace))
+    for email_id in announcing.due():
+        queue.wake(announce, email_id)
     waiting = sweeping.waiting_emails()
     db.session.rollback()
     for email_id in waiting[Stage.PREPARING]:
@@ -68,6 +88,12 @@ def tick() -> None:
 
 def host() -> adopting.Host:
     return adopting.this_host(current_app.config["SETTINGS"].data_dir)
+
+
+def means() -> Means:
+    """How people are written to by the installation itself."""
+    config = current_app.config["SETTINGS"]
+    return Means(config.base_url, current_app.config["TOKEN_KEY"], bool(config.mail_url))
 
 
 def setting() -> Setting:

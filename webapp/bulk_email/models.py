@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.accounts.models import User, Workspace
@@ -48,6 +48,12 @@ class BulkEmail(db.Model):
     __table_args__ = (
         Index(None, "workspace_id", "id"),
         Index(None, "stage"),
+        Index(
+            "ix_bulk_emails_untold",
+            "stage",
+            sqlite_where=text("told_settled_at IS NULL"),
+            postgresql_where=text("told_settled_at IS NULL"),
+        ),
         CheckConstraint(
             "stage IN ('draft', 'scheduled', 'preparing', 'sending', 'paused',"
             " 'finished', 'cancelled')",
@@ -97,6 +103,10 @@ class BulkEmail(db.Model):
     # its Pulses were summed up to minutes then, if it has not gone on since
     pulses_thinned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    # its sender was told so then, once each; of a pause again when it has gone on meanwhile
+    told_finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    told_settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    told_stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # frozen at the start: subject, body, merge fields, sender, Message-ID domain
     template: Mapped[dict | None] = mapped_column(Json)
     prepared_to: Mapped[int] = mapped_column(BigId, default=0)  # the last record id prepared

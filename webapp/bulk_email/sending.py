@@ -109,7 +109,8 @@ def pause(
 def resume(bulk_email: BulkEmail, by: User) -> bool:
     """Go on. Commits; then wake drain."""
     note = Note("email.resumed", by)
-    done = move(bulk_email, (Stage.PAUSED,), Stage.SENDING, values={"pause_reason": ""}, note=note)
+    values = {"pause_reason": "", "told_stopped_at": None}
+    done = move(bulk_email, (Stage.PAUSED,), Stage.SENDING, values=values, note=note)
     return done or _want(bulk_email, None, note)
 
 

@@ -14,11 +14,10 @@ from sqlalchemy import BigInteger, case, cast, delete, extract, func, insert, se
 
 from webapp.bulk_email.models import BulkEmail
 from webapp.columns import domain_part
-from webapp.delivery import selecting
+from webapp.delivery import failing, selecting
 from webapp.delivery.grouping import CONSUMER_DOMAINS
 from webapp.delivery.models import MailDomain, Recipient, Tally
 from webapp.delivery.models_insight import Insight
-from webapp.delivery.selecting import Selection
 from webapp.delivery.statuses import Status
 from webapp.delivery.tallying import PARTS
 from webapp.extensions import db, reading
@@ -26,7 +25,7 @@ from webapp.lib import clock
 
 COUNTED_AT_ONCE = 5_000  # copies; above, a job counts
 REST = 20  # how many times as long as counting lasted nothing is counted again
-NAMED = 3  # people named for each cause
+NAMED = failing.NAMED
 MOST_DOMAINS = 5_000  # told apart, the worst first
 MOST_PROVIDERS = 10
 MINUTES, HOURS = 60, 48  # drawn by minute, then by hour up to, then by day
@@ -142,7 +141,7 @@ def _is_due(kept: Insight, tally: Tally) -> bool:
 def _count(bulk_email: BulkEmail) -> dict:
     """Plain JSON, read by _read."""
     return {
-        "failures": _failures(bulk_email.id),
+        "failures": failing.failures(bulk_email.id),
         "providers": _providers(bulk_email.id),
         "moments": _moments(bulk_email),
     }
@@ -158,39 +157,6 @@ def _read(data: Mapping, as_of: datetime) -> Figures:
         providers=[Provider(*row) for row in data["providers"]],
         moments=[Moment(*row) for row in data["moments"]],
     )
-
-
-def _failures(bulk_email_id: int) -> list[list]:
-    """[status, cause, how many, first names], the largest first."""
-    rows = db.session.execute(
-        select(Recipient.status, Recipient.cause, func.count())
-        .where(
-            Recipient.bulk_email_id == bulk_email_id,
-            Recipient.status.not_in((Status.DELIVERED, Status.SENT)),
-            Recipient.cause.is_not(None),
-        )
-        .group_by(Recipient.status, Recipient.cause)
-        .order_by(func.count().desc(), Recipient.cause)
-    ).all()
-    return [
-        [status.value, cause, number, _first_names(bulk_email_id, status, cause)]
-        for status, cause, number in rows
-    ]
-
-
-def _first_names(bulk_email_id: int, status: Status, cause: str) -> list[str]:
-    group = Selection(cause=cause)
-    rows = db.session.execute(
-        select(Recipient.name, Recipient.address)
-        .where(
-            Recipient.bulk_email_id == bulk_email_id,
-            Recipient.status == status,
-            *selecting.conditions(group),
-        )
-        .order_by(Recipient.id)
-        .limit(NAMED)
-    )
-    return [name or address or "(blank)" for name, address in rows]
 
 
 def _providers(bulk_email_id: int) -> list[list]:
