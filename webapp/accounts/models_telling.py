@@ -17,7 +17,6 @@ class TidingKind(StrEnum):
     FINISHED = "finished"
     SETTLED = "settled"
     STOPPED = "stopped"
-    CONNECTION = "connection"
 
 
 class Tiding(db.Model):

@@ -20,7 +20,6 @@ KINDS: dict[TidingKind, str] = {
     TidingKind.FINISHED: "An email of yours has finished",
     TidingKind.SETTLED: "The last word on an email of yours is in",
     TidingKind.STOPPED: "An email of yours has stopped and asks what to do",
-    TidingKind.CONNECTION: "A connection needs looking at (admins)",
 }
 
 
