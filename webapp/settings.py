@@ -215,7 +215,8 @@ VARIABLES: dict[str, Variable] = {
         "MAIL_URL",
         "",
         _text_or_none,
-        "Where invitations and password resets go out: `smtp+starttls://user:password@host:587`,"
+        "Where invitations, password resets and what people are told of their emails go out:"
+        " `smtp+starttls://user:password@host:587`,"
         " `smtps://…:465`, or `smtp://…:25` without encryption. Of `make run`: the sandbox",
     ),
     "mail_from": Variable(
