@@ -1,5 +1,6 @@
 """From Send to the relay's answer, over a real SMTP conversation."""
 
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -8,7 +9,8 @@ from sqlalchemy import func, select
 
 from tests import makers
 from tests.smtp_server import SmtpServer
-from webapp.bulk_email import sending, sweeping
+from webapp.bulk_email import draining, sending, sweeping
+from webapp.bulk_email.in_hand import Hand
 from webapp.bulk_email.models import Stage
 from webapp.delivery import recomputing, suppressing, tokens
 from webapp.delivery.models import Attempt, Recipient, Suppression
@@ -338,3 +340,22 @@ def test_a_server_that_hangs_up_over_many_refusals_leaves_nobody_in_doubt(cast, 
     assert Counter(makers.statuses(bulk_email).values()) == {"sent": 40, "retrying": 20}
     assert len(server.ledger.addresses) == len(set(server.ledger.addresses)) == 40
     assert set(db.session.scalars(select(Recipient.attempt_count))) == {1}
+
+
+def test_the_end_of_a_turn_waits_for_answers_without_asking(cast, monkeypatch) -> None:
+    exchanges, exchange = [], Hand.exchange
+    monkeypatch.setattr(Hand, "exchange", lambda *asked: exchanges.append(1) or exchange(*asked))
+    monkeypatch.setattr(draining, "TURN_SECONDS", 0.1)
+
+    def slowly(step: str, address: str) -> None:
+        if step == "dot":
+            time.sleep(0.2)  # the relay is far away: turns end meanwhile
+
+    people = [(f"P{n}", f"p{n}@x.test") for n in range(12)]
+    with SmtpServer(slowly) as server:
+        connection = makers.make_connection(cast.workspace, server.port, max_connections=1)
+        bulk_email = makers.make_email(makers.make_form(cast.workspace, people), connection)
+        makers.send(bulk_email, group=4)
+
+    assert sorted(server.ledger.addresses) == sorted(address for _, address in people)
+    assert len(exchanges) < 100
