@@ -27,6 +27,7 @@ PUBLIC, SIGNED_IN = "public", "signed in"
 
 NEEDS: dict[str, object] = {
     "static": PUBLIC, "hooks.receive": PUBLIC, "public.unsubscribe": PUBLIC,
+    "links.click": PUBLIC, "links.opened": PUBLIC,
     "people.accept": PUBLIC, "accounts.health": PUBLIC, "accounts.sign_out": PUBLIC,
     "accounts.home": SIGNED_IN, "accounts.new_workspace": SIGNED_IN,
     "accounts.profile": SIGNED_IN, "accounts.sign_out_everywhere": SIGNED_IN,
@@ -129,7 +130,7 @@ def world(app: Flask, cast) -> dict[str, object]:
         "slug": "acme", "form_id": form.id, "email_id": bulk_email.id, "name": "bulk_email",
         "connection_id": connection.id, "member_id": db.session.query(Member).first().id,
         "kind": "finished", "panel": "recipients", "command": "pause", "token": "none",
-        "provider_name": "sandbox",
+        "provider_name": "sandbox", "number": 1,
         "hook_token": "none", "filename": "app.css", "people": people,
     }  # fmt: skip
 

@@ -37,6 +37,8 @@ class DraftInput:
     reply_to: str
     connection_id: int | None
     topic_id: int | None = None
+    track_opens: bool = False
+    track_clicks: bool = False
 
 
 def new_draft(workspace: Workspace, by: User) -> BulkEmail:
@@ -66,6 +68,8 @@ def duplicate(original: BulkEmail, by: User) -> BulkEmail:
         "reply_to",
         "connection_id",
         "topic_id",
+        "track_opens",
+        "track_clicks",
         "parent_id",
         "resend",
     )
@@ -94,6 +98,7 @@ def save(draft: BulkEmail, typed: DraftInput) -> dict[str, str]:
     draft.connection_id = connection.id if connection else draft.connection_id
     topic = _own(Topic, typed.topic_id, draft.workspace_id)
     draft.topic_id = topic.id if topic else None
+    draft.track_opens, draft.track_clicks = typed.track_opens, typed.track_clicks
     draft.subject = _storable(typed.subject)[:MAX_KEPT]
     draft.body = _storable(typed.body)[:MAX_KEPT]
     draft.from_name = _storable(typed.from_name)[:120]

@@ -7,7 +7,7 @@ from html import escape
 from webapp.bulk_email.models import BulkEmail
 from webapp.forms.models import Field, Form
 from webapp.lib import addresses
-from webapp.mail import merging, template
+from webapp.mail import linking, merging, template
 
 _OPENING = re.compile(r"\{(?=[{%])")
 NAME_KEYS = (("name",), ("full_name",), ("first_name", "last_name"), ("firstname", "lastname"))
@@ -34,10 +34,23 @@ def freeze(bulk_email: BulkEmail) -> dict:
     }
 
 
+def followed(frozen: dict, bulk_email: BulkEmail) -> tuple[dict, list[linking.Link]]:
+    """(the frozen template, that its opens and clicks are counted as the email wants it, the links
+    to be stored beside it). Who wants neither gets the very same template. Raises MergeError."""
+    opens, clicks = bulk_email.track_opens, bulk_email.track_clicks
+    if not opens and not clicks:
+        return frozen, []
+    html, links = linking.follow(frozen["html"], opens=opens, clicks=clicks)
+    merging.fields_in(html)
+    following = {"html": html, "opens": opens, "links": len(links)}
+    return frozen | {"following": following}, links
+
+
 def compiled(frozen: Mapping, tracking: Callable[[str], Mapping[str, str]]) -> template.Template:
     """The frozen template, ready to be filled; `tracking` is its provider's tracking_headers."""
-    names = template.Source.__dataclass_fields__
-    return template.Template(template.Source(**{name: frozen[name] for name in names}), tracking)
+    values = {name: frozen[name] for name in template.Source.__dataclass_fields__}
+    values |= {"html": frozen["following"]["html"]} if "following" in frozen else {}
+    return template.Template(template.Source(**values), tracking)
 
 
 def footer(bulk_email: BulkEmail) -> str:

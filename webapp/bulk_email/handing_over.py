@@ -13,7 +13,7 @@ from webapp.bulk_email.in_hand import Hand, Held
 from webapp.bulk_email.lines import Lines
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.traffic import Traffic
-from webapp.delivery import pausing, returning, suppressing, tokens, wearying
+from webapp.delivery import following, pausing, returning, suppressing, tokens, wearying
 from webapp.delivery.attempting import Outcome
 from webapp.delivery.models import Connection
 from webapp.delivery.statuses import Status
@@ -67,6 +67,9 @@ class Handover:
         self._workspace_id = bulk_email.workspace_id
         self._deadline: datetime | None = None
         self._template = freezing.compiled(bulk_email.template, provider.tracking_headers)
+        self._addresses = following.Addresses(
+            setting.token_key, setting.base_url, bulk_email.template.get("following")
+        )
         self._bounce_address = returning.bounce_address(lines.connection_id)
         self._traffic = Traffic(bulk_email.id, lines.connection_id)
         self._hand = Hand(
@@ -200,6 +203,7 @@ class Handover:
                 date=held.date,
                 unsubscribe_url=f"{self._setting.base_url}/u/{unsubscribe}",
                 return_path=tokens.return_path(token, back) if back else "",
+                links=self._addresses.of(row.id),
             )
         )
 

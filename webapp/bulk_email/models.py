@@ -95,6 +95,9 @@ class BulkEmail(db.Model):
     # unique, and given to the page that shows the Send button: a double click makes one send
     nonce: Mapped[str | None] = mapped_column(String(64), unique=True)
     tracked: Mapped[bool] = mapped_column(default=False)
+    # asked for in the draft; what was frozen with the template counts
+    track_opens: Mapped[bool] = mapped_column(default=False)
+    track_clicks: Mapped[bool] = mapped_column(default=False)
     scheduled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     schedule_zone: Mapped[str] = mapped_column(String(64), default="UTC")  # it was said in
     deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)  # tries end here

@@ -81,6 +81,8 @@ def _typed() -> DraftInput:
         reply_to=form.get("reply_to", ""),
         connection_id=_id("connection_id"),
         topic_id=_id("topic_id"),
+        track_opens=bool(request.form.get("track_opens")),
+        track_clicks=bool(request.form.get("track_clicks")),
     )
 
 

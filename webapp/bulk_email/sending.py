@@ -15,7 +15,7 @@ from webapp.accounts.models import User
 from webapp.bulk_email import audience, composing, freezing
 from webapp.bulk_email.models import BulkEmail, PauseTopic, Stage
 from webapp.columns import database_now
-from webapp.delivery import leasing, raising, tallying
+from webapp.delivery import following, leasing, raising, tallying
 from webapp.delivery.models import Recipient, Tally
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -49,7 +49,9 @@ def start(
     where nobody can be selected. Commits; then wake prepare.
     """
     composing.renew_filter(bulk_email)
-    frozen = freezing.freeze(bulk_email)
+    frozen, links = freezing.freeze(bulk_email), []
+    if tracked:
+        frozen, links = freezing.followed(frozen, bulk_email)
     ids = audience.selected(bulk_email).subquery()
     last, expected = db.session.execute(select(func.max(ids.c.id), func.count())).one()
     now = clock.now()
@@ -71,6 +73,7 @@ def start(
             db.session.rollback()
             return False
         tallying.open_books(bulk_email.id)
+        following.keep_links(bulk_email.id, links)
         _note(bulk_email, Note("email.sent", by, {"selected": expected}))
         db.session.commit()
     except IntegrityError:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from webapp.delivery import raising
+from webapp.delivery import attending, raising
 from webapp.delivery.models import Attempt, Event, Recipient
 from webapp.delivery.statuses import Status, Tried, status_of
 from webapp.extensions import db
@@ -60,6 +60,7 @@ def recompute(recipient_ids: Sequence[int]) -> int:
             wrong[copy.id] = (status, cause, reply)
     raising.set_statuses(wrong)
     _set_facts(evidence)
+    attending.judge(ids)
     return differing
 
 

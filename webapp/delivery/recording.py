@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
-from webapp.delivery import heeding, matching, raising, suppressing, tallying, wearying
+from webapp.delivery import attending, heeding, matching, raising, suppressing, tallying, wearying
 from webapp.delivery.matching import Matched, Said
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
 from webapp.delivery.statuses import Status, status_of_kind
@@ -114,6 +114,7 @@ def _record(news: Sequence[_News]) -> list[_News]:
     locked = {each.copy.id: each.copy for each in proofs}
     deltas = raising.raise_locked(_changes(proofs), locked)
     touched = _note_facts(proofs)
+    attending.judge(each.copy.id for each in proofs if each.report.kind in attending.KINDS)
     for bulk_email_id in sorted(deltas.keys() | touched):
         tallying.move(bulk_email_id, deltas.get(bulk_email_id, {}))
     _suppress(proofs, are_stored=True)

@@ -26,6 +26,24 @@ def read_unsubscribe_token(key: bytes, token: str) -> int | None:
     return signing.read_token(key, UNSUBSCRIBE, token)
 
 
+def open_token(key: bytes, recipient_id: int) -> str:
+    """What the address of the picture of opens holds."""
+    return signing.make_token(key, "open", recipient_id)
+
+
+def read_open_token(key: bytes, token: str) -> int | None:
+    return signing.read_token(key, "open", token)
+
+
+def click_token(key: bytes, recipient_id: int, number: int) -> str:
+    """What the address of the `number`-th link holds: made for that link of that copy alone."""
+    return signing.make_token(key, f"click {number}", recipient_id)
+
+
+def read_click_token(key: bytes, token: str, number: int) -> int | None:
+    return signing.read_token(key, f"click {number}", token)
+
+
 def read_test_token(key: bytes, token: str) -> int | None:
     """The number of the test mail that it came back from, of which no books are kept, or None."""
     return signing.read_token(key, TEST, token)

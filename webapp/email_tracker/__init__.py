@@ -17,6 +17,7 @@ from webapp.email_tracker import (
 from webapp.email_tracker.hooks import hooks
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
+from webapp.email_tracker.routes_following import links
 from webapp.email_tracker.stats_rows import SOURCE, StatsRows
 from webapp.forms import sources
 from webapp.plugins import catalogue, slots
@@ -43,6 +44,7 @@ def init_app(app: Flask) -> None:
     sources.register(SOURCE, StatsRows(lambda: product_name))
     app.register_blueprint(hooks)
     app.register_blueprint(email_tracker)
+    app.register_blueprint(links)
     queue.add_clock_task(jobs.tick)
 
     name = PLUGIN.name

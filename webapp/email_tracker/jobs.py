@@ -6,7 +6,7 @@ from flask import current_app
 
 from webapp import providers, queue
 from webapp.accounts.models import Workspace
-from webapp.delivery import attaching, parking
+from webapp.delivery import attaching, attending, parking
 from webapp.email_tracker import confirming, digesting, introducing, polling, summing_up
 from webapp.extensions import db
 
@@ -66,6 +66,15 @@ def introduce(bulk_email_id: int) -> None:
             return  # the clock wakes for the rest
 
 
+@queue.job(queue.Lane.CHORES)
+def judge_old() -> None:
+    """Judge once more who opened and clicked, after the rules have changed."""
+    end = time.monotonic() + SLICE_SECONDS
+    while attending.judge_old():
+        if time.monotonic() > end:
+            return  # the clock wakes for the rest
+
+
 def tick() -> None:
     """What the clock wakes: digesting what is stored, what was parked and is due, confirming, and
     looking into mailboxes."""
@@ -80,4 +89,6 @@ def tick() -> None:
     attaching.forget_old()
     for bulk_email_id in introducing.due():
         queue.wake(introduce, bulk_email_id)
+    if attending.are_old():
+        queue.wake(judge_old)
     db.session.rollback()

@@ -62,6 +62,7 @@ def _environment(autoescape: bool) -> Environment:
     environment.tags = {name: tag for name, tag in environment.tags.items() if name in _TAGS}
     environment.filters = {name: _bounded(environment.filters[name]) for name in _FILTERS}
     environment.add_filter("safe_link", safe_link)
+    environment.add_filter("followed", followed)
     return environment
 
 
@@ -97,6 +98,12 @@ def safe_link(value: object) -> str:
     """The address of a link, or "#": a record must not bring a script into a mail."""
     text = str(value).strip()
     return text if re.match(r"(https?://|mailto:)", text, re.IGNORECASE) else "#"
+
+
+def followed(value: object, address: object) -> str:
+    """`address`, which leads over us, in place of a link to the web; any other link stays."""
+    is_web = re.match(r"https?://", str(value), re.IGNORECASE)
+    return str(address) if is_web else str(value)
 
 
 _ENVIRONMENTS = {escaped: _environment(escaped) for escaped in (False, True)}

@@ -38,7 +38,8 @@ class Source:
 class Copy(NamedTuple):
     """One person's values. `date` is that of the first try, kept for all later ones; `address` is
     as it goes on the wire, its domain an A-label. With a `return_path` of its own (VERP) a copy
-    also asks DSN servers for notices, under its token."""
+    also asks DSN servers for notices, under its token. `links` are the addresses of links that
+    lead over us, by slot (mail.linking)."""
 
     token: str
     address: str
@@ -47,6 +48,7 @@ class Copy(NamedTuple):
     date: datetime
     unsubscribe_url: str
     return_path: str = ""
+    links: Mapping[str, str] = {}
 
 
 class Message(NamedTuple):
@@ -100,7 +102,7 @@ class Template:
 
     def fill(self, copy: Copy) -> Message:
         """The finished mail of one copy."""
-        values = {**copy.values, "unsubscribe_url": copy.unsubscribe_url}
+        values = {**copy.values, **copy.links, "unsubscribe_url": copy.unsubscribe_url}
         header = self._header.copy()
         for place, made in self._header_fillers:
             header[place] = made(copy, values)
@@ -193,7 +195,9 @@ def _body(source: str, *, escaped: bool) -> list[_Piece]:
     kept: dict[str, dict[str, bytes]] = {}
     for position, part in enumerate(parts):
         is_last = position == len(parts) - 1
-        if isinstance(part, merging.Slot):
+        if isinstance(part, merging.Slot) and part.field.startswith("_"):
+            pieces += [_link(part.field), b"" if is_last else quoted_printable.SOFT_BREAK]
+        elif isinstance(part, merging.Slot):
             pieces.append(_Encoded(part, escaped, kept.setdefault(part.field, {})))
             pieces += [] if is_last else [quoted_printable.SOFT_BREAK]
         elif part:
@@ -201,6 +205,11 @@ def _body(source: str, *, escaped: bool) -> list[_Piece]:
             is_open = not is_last and not static.endswith(b"\n")
             pieces.append(static + (quoted_printable.SOFT_BREAK if is_open else b""))
     return pieces
+
+
+def _link(slot: str) -> _Filler:
+    """An address of one copy alone: there is no use in keeping it for the next."""
+    return lambda copy, values: quoted_printable.encode(copy.links[slot].encode("ascii"))
 
 
 @dataclass(frozen=True)

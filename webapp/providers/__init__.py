@@ -4,6 +4,7 @@ from webapp.providers import (
     amazon_ses,
     bounce_mail,
     brevo,
+    fetches,
     mailgun,
     mailjet,
     postal,
@@ -22,4 +23,6 @@ _MODULES = (
 )  # fmt: skip
 BY_NAME: dict[str, Provider] = {module.PROVIDER.name: module.PROVIDER for module in _MODULES}
 # who can be read, beside those a Connection may be of
-READERS: dict[str, Provider] = BY_NAME | {bounce_mail.PROVIDER.name: bounce_mail.PROVIDER}
+READERS: dict[str, Provider] = BY_NAME | {
+    module.PROVIDER.name: module.PROVIDER for module in (bounce_mail, fetches)
+}

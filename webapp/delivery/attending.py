@@ -1,0 +1,165 @@
+"""Who opened and clicked: the Events of a copy judged, and the judgement kept."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, delete, select
+
+from webapp import rows as many
+from webapp.columns import Ids, is_among
+from webapp.delivery.models import Event, Recipient
+from webapp.delivery.models_following import Attention, FollowedLink, LinkClick
+from webapp.extensions import db
+from webapp.mail import attention
+from webapp.mail.attention import Fetch, Why
+from webapp.mail.reports import ReportKind
+
+HUMAN, MACHINE = "human", "machine"
+CHUNK = 500
+KINDS = (ReportKind.OPENED, ReportKind.CLICKED)
+_ATTENTION = ("recipient_id", "bulk_email_id", "opened_by", "opened_why", "clicked_by")
+_ATTENTION += ("clicked_why", "rules")
+
+
+class Seen(NamedTuple):
+    """An Event of a copy, and the evidence that it was a machine, or None."""
+
+    event: Event
+    fetch: Fetch
+    why: Why | None
+
+
+def judge(copy_ids: Iterable[int]) -> None:
+    """Judge all that was fetched of these copies, in the caller's transaction, which has locked
+    them."""
+    wanted = sorted(set(copy_ids))
+    if not wanted:
+        return
+    ids = bindparam("ids", wanted, Ids)
+    copies = db.session.execute(
+        select(Recipient.id, Recipient.bulk_email_id, Recipient.first_tried_at).where(
+            is_among(Recipient.id, ids)
+        )
+    ).all()
+    events = _events([row.id for row in copies])
+    numbers = _numbers({row.bulk_email_id for row in copies})
+    judged, clicks = [], []
+    for copy in copies:
+        seen = look(events.get(copy.id, []), copy.first_tried_at)
+        judged += [_row(copy, seen)] if seen else []
+        clicks += _clicks(copy, seen, numbers[copy.bulk_email_id])
+    _store([row.id for row in copies], judged, clicks)
+
+
+def look(events: Sequence[Event], left_at: datetime | None) -> list[Seen]:
+    """The opens and clicks among the Events of one copy, each judged in sight of the others."""
+    mine = [event for event in events if event.kind in KINDS and not event.is_conflict]
+    fetches = [fetch_of(event) for event in mine]
+    whys = attention.judge(fetches, left_at)
+    return [Seen(*each) for each in zip(mine, fetches, whys, strict=True)]
+
+
+def fetch_of(event: Event) -> Fetch:
+    """The facts of an open or click, our own or a provider's. A provider's click is told from
+    others by where it leads, and what it calls a machine is one."""
+    details = event.details
+    is_click = event.kind == ReportKind.CLICKED
+    return Fetch(
+        at=event.happened_at,
+        link=str(details.get("link") or details.get("url") or "?") if is_click else "",
+        user_agent=details.get("user_agent"),
+        network=str(details.get("network", "")),
+        method=str(details.get("method", "GET")),
+        is_hidden=details.get("link") == "0",
+        says_machine=str(details.get("machine", "")).lower() in ("true", "1"),
+    )
+
+
+def judge_old(most: int = CHUNK) -> int:
+    """Judge again some of what was judged under older rules; how many (0: none is left). Commits:
+    whoever dies in between leaves the rest to the next."""
+    is_old = Attention.rules < attention.RULES_VERSION
+    ids = db.session.scalars(
+        select(Attention.recipient_id).where(is_old).order_by(Attention.recipient_id).limit(most)
+    ).all()
+    lock = select(Recipient.id).where(Recipient.id.in_(ids)).order_by(Recipient.id)
+    db.session.execute(lock.with_for_update(key_share=True))
+    judge(ids)
+    db.session.commit()
+    return len(ids)
+
+
+def are_old() -> bool:
+    """Whether anything was judged under older rules."""
+    is_old = Attention.rules < attention.RULES_VERSION
+    return db.session.scalar(select(Attention.recipient_id).where(is_old).limit(1)) is not None
+
+
+def _events(ids: Sequence[int]) -> dict[int, list[Event]]:
+    found: dict[int, list[Event]] = defaultdict(list)
+    rows = db.session.scalars(
+        select(Event)
+        .where(
+            is_among(Event.recipient_id, bindparam("ids", list(ids), Ids)),
+            Event.kind.in_(KINDS),
+            Event.superseded_at.is_(None),
+        )
+        .order_by(Event.happened_at, Event.id)
+    )
+    for event in rows:
+        found[event.recipient_id].append(event)
+    return found
+
+
+def _numbers(bulk_email_ids: set[int]) -> dict[int, dict[str, int]]:
+    """{email: {where a link leads: its number}}, for clicks that a provider names by address."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    rows = db.session.scalars(
+        select(FollowedLink).where(FollowedLink.bulk_email_id.in_(bulk_email_ids))
+    )
+    for link in rows:
+        found[link.bulk_email_id][link.target] = link.number
+    return found
+
+
+def _row(copy, seen: Sequence[Seen]) -> tuple:
+    opened = _by(seen, ReportKind.OPENED)
+    clicked = _by(seen, ReportKind.CLICKED)
+    if clicked[0] == HUMAN and opened[0] == MACHINE:
+        opened = HUMAN, ""  # who clicks has it open
+    return (copy.id, copy.bulk_email_id, *opened, *clicked, attention.RULES_VERSION)
+
+
+def _by(seen: Sequence[Seen], kind: ReportKind) -> tuple[str, str]:
+    """(by whom, the evidence where it was a machine)"""
+    whys = [each.why for each in seen if each.event.kind == kind]
+    if not whys:
+        return "", ""
+    return (HUMAN, "") if None in whys else (MACHINE, str(whys[0]))
+
+
+def _clicks(copy, seen: Sequence[Seen], numbers: dict[str, int]) -> list[tuple]:
+    found: dict[int, bool] = {}
+    for event, fetch, why in seen:
+        if event.kind != ReportKind.CLICKED or fetch.is_hidden:
+            continue
+        number = int(fetch.link) if fetch.link.isdecimal() else numbers.get(fetch.link)
+        if number:
+            found[number] = found.get(number, False) or why is None
+    return [(copy.id, number, copy.bulk_email_id, human) for number, human in found.items()]
+
+
+def _store(ids: Sequence[int], judged: Sequence[tuple], clicks: Sequence[tuple]) -> None:
+    connection = db.session.connection()
+    for model in (Attention, LinkClick):
+        gone = bindparam("ids", list(ids), Ids)
+        db.session.execute(
+            delete(model)
+            .where(is_among(model.recipient_id, gone))
+            .execution_options(synchronize_session=False)
+        )
+    many.insert_each(connection, Attention.__table__, _ATTENTION, judged)
+    columns = ("recipient_id", "number", "bulk_email_id", "is_human")
+    many.insert_each(connection, LinkClick.__table__, columns, clicks)

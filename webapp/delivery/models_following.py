@@ -1,0 +1,55 @@
+"""Opens and clicks: where the links of an email lead, and who it was that followed them."""
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.columns import BigId
+from webapp.extensions import db
+
+
+class FollowedLink(db.Model):
+    """A link of an email whose clicks are counted, as it was written at the start. The address in
+    the mail holds its number and no target, so it leads nowhere else."""
+
+    __tablename__ = "followed_links"
+
+    bulk_email_id: Mapped[int] = mapped_column(
+        ForeignKey("bulk_emails.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    target: Mapped[str] = mapped_column(Text)  # Liquid of the copy's frozen values
+    words: Mapped[str] = mapped_column(String(200), default="")
+
+
+class Attention(db.Model):
+    """Who opened one copy and who clicked in it, as mail.attention judges all its Events under
+    `rules`, its version then: "human", "machine" or "" for nobody, each with the evidence. Made of
+    Events alone, so it can be made anew."""
+
+    __tablename__ = "attentions"
+    __table_args__ = (
+        Index(None, "bulk_email_id", "opened_by"),
+        Index(None, "bulk_email_id", "clicked_by"),
+        Index(None, "rules"),
+    )
+
+    # of a Recipient, without a foreign key, as Event
+    recipient_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    bulk_email_id: Mapped[int] = mapped_column(ForeignKey("bulk_emails.id", ondelete="CASCADE"))
+    opened_by: Mapped[str] = mapped_column(String(10), default="")
+    opened_why: Mapped[str] = mapped_column(String(20), default="")
+    clicked_by: Mapped[str] = mapped_column(String(10), default="")
+    clicked_why: Mapped[str] = mapped_column(String(20), default="")
+    rules: Mapped[int] = mapped_column(SmallInteger)
+
+
+class LinkClick(db.Model):
+    """That a copy's link was followed, and whether any human did."""
+
+    __tablename__ = "link_clicks"
+    __table_args__ = (Index(None, "bulk_email_id", "number"),)
+
+    recipient_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    bulk_email_id: Mapped[int] = mapped_column(ForeignKey("bulk_emails.id", ondelete="CASCADE"))
+    is_human: Mapped[bool]
