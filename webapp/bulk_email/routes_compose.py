@@ -20,6 +20,7 @@ from webapp.forms import filtering
 from webapp.forms.models import Form, Record, View
 from webapp.lib import clock
 from webapp.mail.merging import MergeError
+from webapp.plugins import installing
 from webapp.web import notice, render, render_parts, see_other, wants_part
 
 FRAME_POLICY = (
@@ -108,6 +109,7 @@ def _context(workspace: Workspace, draft: BulkEmail, errors: dict[str, str]) -> 
         "email_fields": composing.email_fields(draft.form),
         "connections": composing.connections(workspace),
         "topics": opting_out.topics(workspace),
+        "can_follow": jobs.TRACKER in installing.installed(workspace),
         "operators": filtering.OPERATORS,
         "counts": checking.count(draft, composing.problems(draft)),
         "describe": audience.describe,

@@ -1,13 +1,15 @@
 """Which copies of an email are meant: a filter of the Recipients tab, or copies ticked in it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, exists, or_
 
 from webapp.columns import domain_part, folded
 from webapp.delivery import grouping
 from webapp.delivery.models import Recipient
+from webapp.delivery.models_following import Attention, LinkClick
 from webapp.delivery.statuses import Group, Status, group_of
 from webapp.delivery.tallying import PARTS
 
@@ -23,11 +25,22 @@ ENDED = PARTS["bounced"] + PARTS["dropped"] + PARTS["failed"]
 FILTERS: dict[str, tuple[Status, ...]] = {**PARTS, **GROUPS, "ended": ENDED}
 
 
+# what people or only machines did with a copy; "clicked-3": people followed link no. 3
+ATTENTION: dict[str, ColumnElement] = {
+    "opened": Attention.opened_by == "human",
+    "opened-machine": Attention.opened_by == "machine",
+    "clicked": Attention.clicked_by == "human",
+    "clicked-machine": Attention.clicked_by == "machine",
+}
+_LINK = re.compile(r"clicked-(\d{1,4})")
+
+
 @dataclass(frozen=True)
 class Selection:
-    """`show` is a key of FILTERS or "" for all, `cause` one reason or "", `search` words that all
-    occur in name or address; `at` is a destination of delivery.grouping or ""; `ids`, where there
-    are any, are the copies themselves."""
+    """`show` is a key of FILTERS or ATTENTION, "clicked-" with a link's number, or "" for all;
+    `cause` one reason or "", `search` words that all occur in name or address; `at` is a
+    destination of delivery.grouping or ""; `ids`, where there are any, are the copies
+    themselves."""
 
     show: str = ""
     cause: str = ""
@@ -38,7 +51,8 @@ class Selection:
     @property
     def is_narrow(self) -> bool:
         """Whether it asks for more than a status, so that only the copies can tell how many."""
-        return bool(self.cause or self.search or self.at or self.ids)
+        is_attention = self.show in ATTENTION or _LINK.fullmatch(self.show) is not None
+        return bool(self.cause or self.search or self.at or self.ids or is_attention)
 
     def as_json(self) -> dict:
         return {key: list(value) if key == "ids" else value for key, value in asdict(self).items()}
@@ -55,6 +69,11 @@ def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[
     found: list[ColumnElement] = []
     if selection.show in FILTERS:
         found.append(copy.status.in_(FILTERS[selection.show]))
+    elif selection.show in ATTENTION:
+        found.append(exists().where(Attention.recipient_id == copy.id, ATTENTION[selection.show]))
+    elif link := _LINK.fullmatch(selection.show):
+        is_it = (LinkClick.number == int(link[1])) & LinkClick.is_human
+        found.append(exists().where(LinkClick.recipient_id == copy.id, is_it))
     if selection.cause:
         found.append(copy.cause == selection.cause)
     if selection.at:

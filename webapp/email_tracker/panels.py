@@ -17,6 +17,7 @@ from webapp.delivery import suppressing, tallying
 from webapp.delivery.models import Connection, Recipient, Suppression, Tally
 from webapp.delivery.models_return import ReturnWay
 from webapp.email_tracker import (
+    attention,
     drawing,
     explaining,
     jobs,
@@ -43,6 +44,12 @@ PART_WORDS = {
     "failed": "failed",
     "unconfirmed": "cannot tell yet",
     "waiting": "waiting",
+}
+SHOWN_WORDS = {
+    "opened": "opened by people",
+    "opened-machine": "opened by machines only",
+    "clicked": "clicked by people",
+    "clicked-machine": "clicked by machines only",
 }
 MOST_BESIDE = 50  # emails beside a record
 
@@ -124,6 +131,7 @@ def overview_context(bulk_email: BulkEmail) -> dict:
         "figures": figures,
         "is_current": is_current,
         "groups": _groups(bulk_email, figures) if figures else [],
+        "follows": attention.follows(bulk_email, figures.attention if figures else None),
         "sections": drawing.sections(figures.moments, bulk_email.started_at) if figures else [],
         "traffic": watching.traffic(bulk_email),
         "version": overview_version(bulk_email, tally),
@@ -180,7 +188,7 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "is_live": not settled,
         "no_final_word": books.sent if settled else 0,
         "preparing": bulk_email.stage in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING),
-        "part_words": PART_WORDS,
+        "part_words": PART_WORDS | SHOWN_WORDS,
         "cause_words": wording.cause_sentence(query.cause),
         "form": stats_form(bulk_email.workspace),
         "can_edit": is_allowed(Role.EDITOR),

@@ -13,8 +13,9 @@ from webapp.bulk_email import listing, sending
 from webapp.bulk_email.access import enter_email
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.routes import email_context, list_context, own_panels
+from webapp.bulk_email.routes_compose import framed
 from webapp.delivery.models import Recipient, Tally
-from webapp.email_tracker import panels, timeline, wording
+from webapp.email_tracker import attention, panels, summing_up, timeline, wording
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.extensions import db
 from webapp.web import notice, render, see_other, wants_part
@@ -117,6 +118,16 @@ def live_copy(slug: str, email_id: int, copy_id: int) -> Response:
         )
     context = timeline.record_context(found, current_app.config["SETTINGS"].product_name)
     return Response(render_template("email_tracker/_copy.html", workspace=workspace, **context))
+
+
+@email_tracker.get("/w/<slug>/emails/<int:email_id>/links/frame")
+@auth_required("session")
+def links_frame(slug: str, email_id: int) -> Response:
+    """The HTML as it was written with each link's clicks beside it, for a frame that does
+    nothing."""
+    _, email = enter_tracked(slug, email_id)
+    figures, _ = summing_up.figures(email, db.session.get(Tally, email.id))
+    return framed(attention.numbered(email, figures.attention.links if figures else []))
 
 
 @email_tracker.get("/w/<slug>/help/statuses")

@@ -20,6 +20,8 @@ from webapp.delivery.models import MailDomain, Recipient, Tally
 from webapp.delivery.models_insight import Insight
 from webapp.delivery.statuses import Status
 from webapp.delivery.tallying import PARTS
+from webapp.email_tracker import attention
+from webapp.email_tracker.attention import Attentions
 from webapp.extensions import db, reading
 from webapp.lib import clock
 
@@ -79,6 +81,7 @@ class Figures:
     failures: list[Failure] = field(default_factory=list)
     providers: list[Provider] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
+    attention: Attentions = field(default_factory=Attentions)
 
 
 def figures(bulk_email: BulkEmail, tally: Tally | None) -> tuple[Figures | None, bool]:
@@ -144,6 +147,7 @@ def _count(bulk_email: BulkEmail) -> dict:
         "failures": failing.failures(bulk_email.id),
         "providers": _providers(bulk_email.id),
         "moments": _moments(bulk_email),
+        "attention": attention.count(bulk_email.id),
     }
 
 
@@ -156,6 +160,7 @@ def _read(data: Mapping, as_of: datetime) -> Figures:
         ],
         providers=[Provider(*row) for row in data["providers"]],
         moments=[Moment(*row) for row in data["moments"]],
+        attention=attention.read(data.get("attention")),
     )
 
 

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail
-from webapp.delivery import selecting, suppressing, tokens
+from webapp.delivery import attending, selecting, suppressing, tokens
 from webapp.delivery.models import Attempt, Event, MatchedBy, Recipient, Tally
+from webapp.delivery.models_following import Attention
 from webapp.delivery.statuses import (
     LABEL_HELP,
     Label,
@@ -18,7 +19,7 @@ from webapp.delivery.statuses import (
     label_of,
     label_text,
 )
-from webapp.email_tracker import corrections, wording
+from webapp.email_tracker import attention, corrections, wording
 from webapp.email_tracker.corrections import Correction
 from webapp.extensions import db
 from webapp.forms.models import Record
@@ -92,6 +93,8 @@ def record_context(copy: Recipient, product_name: str) -> dict:
         "next_try": wording.next_try(copy),
         "may_send_again": copy.status in selecting.ENDED,
         "message_id": message_id,
+        "attention": db.session.get(Attention, copy.id),
+        "follows": attention.follows(bulk_email, None),
         "source": db.session.get(Record, copy.record_id) if copy.record_id else None,
         "suppression": suppression.get(copy.address_key or ""),
         "resent_as": db.session.scalars(
@@ -201,10 +204,12 @@ def _events(copy: Recipient) -> list[Entry]:
         .where(Event.recipient_id == copy.id, Event.superseded_at.is_(None))
         .order_by(Event.id)
     )
-    return [_event(row) for row in rows]
+    events = rows.all()
+    seen = {each.event.id: each for each in attending.look(events, copy.first_tried_at)}
+    return [_event(row, seen.get(row.id)) for row in events]
 
 
-def _event(row: Event) -> Entry:
+def _event(row: Event, seen: attending.Seen | None) -> Entry:
     notes = {
         MatchedBy.ADDRESS: "Matched by the address only, so it proves nothing.",
         MatchedBy.PERSON: "Said by the person.",
@@ -214,19 +219,27 @@ def _event(row: Event) -> Entry:
         notes[MatchedBy.PERSON] = "Attached to this copy by hand."
     elif topic := row.details.get("topic"):
         notes[MatchedBy.PERSON] = f"Said by the person, of {topic} alone."
+    note = " ".join(filter(None, [seen and attention.evidence(seen), notes.get(row.matched_by)]))
     is_late = (row.recorded_at - row.happened_at).total_seconds() > 60
     icon, tone = _icon(row.status)
     return Entry(
         at=row.happened_at,
-        title=KINDS.get(row.kind, row.kind),
+        title=_title(row, seen),
         status=row.status,
         cause=_sentence(row.cause),
-        raw=row.reply,
-        note=notes.get(row.matched_by, ""),
+        raw=attention.facts(seen) if seen else row.reply,
+        note=note,
         recorded_at=row.recorded_at if is_late else None,
         icon=icon,
         tone=tone,
     )
+
+
+def _title(row: Event, seen: attending.Seen | None) -> str:
+    title = KINDS.get(row.kind, row.kind)
+    if seen is None or seen.why is None:
+        return title
+    return "The hidden link was followed" if seen.fetch.is_hidden else f"{title} by a machine"
 
 
 def _icon(status: Status | None) -> tuple[str, str]:

@@ -7,7 +7,7 @@ and a signed one says nothing to its reader.
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from webapp.mail import merging
@@ -21,7 +21,7 @@ _TAG = r"\{\{.*?\}\}|\{%.*?%\}"
 _VALUE = rf'(?:{_TAG}|[^"])*+'
 # a merge tag outside of links is passed over whole: what stands in it is no HTML
 _LINK = re.compile(
-    rf'(?P<tag>{_TAG})|(?P<before><a (?:[a-z-]+="{_VALUE}" )*+href=")(?P<href>{_VALUE})'
+    rf'(?P<tag>{_TAG})|(?P<before><a (?:(?!href=)[a-z-]+="{_VALUE}" )*+href=")(?P<href>{_VALUE})'
     rf'(?P<after>"[^<]*)(?P<words>.*?)(?=</a>)',
     re.DOTALL,
 )
@@ -61,16 +61,34 @@ def follow(source: str, *, opens: bool, clicks: bool) -> tuple[str, list[Link]]:
     return (before + last + end + after if end else source + last), links
 
 
+def marked(source: str, marks: Mapping[int, str]) -> str:
+    """`source` with its mark (HTML) at the end of each link that follow() would number."""
+    if _RAW.search(source):
+        return source
+    return _each_link(source, lambda number, match: match[0] + marks.get(number, ""))
+
+
+def _each_link(source: str, change: Callable[[int, re.Match], str]) -> str:
+    """Each link that is followed replaced by what `change` makes of it, by its number."""
+    has_logic, number = "{%" in source, 0
+
+    def replace(match: re.Match) -> str:
+        nonlocal number
+        href = match["href"]
+        if match["tag"] or number >= MOST_LINKS or not is_followed(href, has_logic=has_logic):
+            return match[0]
+        number += 1
+        return change(number, match)
+
+    return _LINK.sub(replace, source)
+
+
 def _with_slots(source: str) -> tuple[str, list[Link]]:
     links: list[Link] = []
-    has_logic = "{%" in source
 
-    def rewrite(match: re.Match) -> str:
+    def rewrite(number: int, match: re.Match) -> str:
         href = match["href"]
-        if match["tag"] or len(links) >= MOST_LINKS or not is_followed(href, has_logic=has_logic):
-            return match[0]
         words = html.unescape(_MARKUP.sub(" ", match["after"].partition(">")[2] + match["words"]))
-        number = len(links) + 1
         links.append(Link(number, html.unescape(href), " ".join(words.split())[:200]))
         new = f"{{{{ {slot_of(number)} }}}}"
         if is_whole_field(href):
@@ -78,7 +96,7 @@ def _with_slots(source: str) -> tuple[str, list[Link]]:
             new = f"{{{{ {inner} | followed: {slot_of(number)} }}}}"
         return match["before"] + new + match["after"] + match["words"]
 
-    return _LINK.sub(rewrite, source), links
+    return _each_link(source, rewrite), links
 
 
 def is_followed(href: str, *, has_logic: bool) -> bool:

@@ -1,0 +1,74 @@
+"""Human or machine: by evidence, in sight of all that was fetched of one copy."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from webapp.mail.attention import Fetch, Why, judge
+
+LEFT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Mobile/15E148"
+)
+OUTLOOK = "Mozilla/4.0 (compatible; ms-office; MSOffice 16)"
+
+
+def fetch(seconds: float, link: str = "", **values) -> Fetch:
+    return Fetch(LEFT + timedelta(seconds=seconds), link, **({"user_agent": FIREFOX} | values))
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "why"),
+    [
+        (FIREFOX, None),
+        (IPHONE, None),
+        (OUTLOOK, None),
+        (None, None),
+        ("", Why.NO_AGENT),
+        ("Mozilla/5.0", Why.APPLE),
+        ("Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)", Why.GMAIL),
+        ("YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", Why.YAHOO),
+        ("python-requests/2.32", Why.SCANNER),
+        ("Mozilla/5.0 (compatible; SomeBot/1.0)", Why.SCANNER),
+        ("Mozilla/5.0 (X11) AppleWebKit HeadlessChrome/140.0", Why.SCANNER),
+    ],
+)  # fmt: skip
+def test_programs_that_give_themselves_away(user_agent, why) -> None:
+    assert judge([fetch(3600, user_agent=user_agent)], LEFT) == [why]
+
+
+def test_a_mail_program_asks_for_the_whole_thing() -> None:
+    assert judge([fetch(3600, "1", method="HEAD")], LEFT) == [Why.HEAD]
+
+
+def test_nobody_reads_what_is_just_being_handed_over() -> None:
+    assert judge([fetch(-5), fetch(1.5), fetch(60)], LEFT) == [Why.TOO_EARLY, Why.TOO_EARLY, None]
+
+
+def test_of_two_links_at_once_neither_was_followed_by_a_human() -> None:
+    found = judge([fetch(60, "1"), fetch(61.9, "2"), fetch(90, "3")], LEFT)
+
+    assert found == [Why.BURST, Why.BURST, None]
+
+
+def test_one_link_pressed_twice_is_impatience() -> None:
+    assert judge([fetch(60, "1"), fetch(61, "1")], LEFT) == [None, None]
+
+
+def test_the_hidden_link_gives_away_the_whole_visit() -> None:
+    found = judge(
+        [
+            fetch(60, "1", network="192.0.2.0/24"),
+            fetch(65, "0", is_hidden=True, network="192.0.2.0/24"),
+            fetch(900, "2", network="192.0.2.0/24"),
+            fetch(5000, "1", network="198.51.100.0/24"),
+        ],
+        LEFT,
+    )
+    assert found == [Why.HIDDEN_LINK, Why.HIDDEN_LINK, Why.HIDDEN_LINK, None]
+
+
+def test_what_the_provider_calls_a_machine_is_one() -> None:
+    assert judge([fetch(3600, says_machine=True)], LEFT) == [Why.PROVIDER]
