@@ -7,6 +7,7 @@ from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.plugin import NAME
+from webapp.delivery.models import Connection
 from webapp.plugins import installing
 
 
@@ -26,3 +27,11 @@ def enter_email(
     workspace = enter(slug, at_least, *also)
     with_connection = joinedload(BulkEmail.connection)
     return workspace, access.find(BulkEmail, email_id, workspace, with_connection)
+
+
+def find_connection(connection_id: int, workspace: Workspace) -> Connection:
+    """One of the workspace's Connections, else 404."""
+    found = access.find(Connection, connection_id, workspace)
+    if found.removed_at:
+        abort(404)
+    return found

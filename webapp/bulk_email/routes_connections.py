@@ -2,16 +2,15 @@
 
 from datetime import timedelta
 
-from flask import Response, abort, current_app, request, url_for
+from flask import Response, current_app, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 from markupsafe import Markup
 
 from webapp import providers
-from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import composing, connecting, connection_health, limiting, relay, trying
-from webapp.bulk_email.access import enter
+from webapp.bulk_email.access import enter, find_connection
 from webapp.bulk_email.connecting import ConnectionInput
 from webapp.bulk_email.routes import bulk_email
 from webapp.delivery import probing, returning
@@ -57,13 +56,13 @@ def connection(slug: str, connection_id: int | None = None) -> Response:
     if connection_id is None:
         found = connecting.new(workspace, chosen)
     else:
-        found = _find(connection_id, workspace)
+        found = find_connection(connection_id, workspace)
     if request.method != "POST":
         return _page(workspace, found, chosen)
     typed = ConnectionInput(
         **{name: request.form.get(name, "") for name in ConnectionInput.__dataclass_fields__}
     )
-    errors = connecting.save(found, typed, _offered(), current_user, _refuse_host)
+    errors = connecting.save(found, typed, _offered(), current_user, refuse_host)
     if errors:
         return _page(workspace, found, chosen, errors=errors)
     notice(f"{found.name} is saved.")
@@ -131,7 +130,7 @@ def _test(found: Connection) -> dict:
 def connection_live(slug: str, connection_id: int) -> Response:
     """The live parts: how the way back is doing, and the test that waits for its event."""
     workspace = enter(slug, Role.ADMIN)
-    found = _find(connection_id, workspace)
+    found = find_connection(connection_id, workspace)
     if not request.htmx:  # type: ignore[attr-defined]
         return see_other(_url(found, slug))
     return render(
@@ -146,7 +145,7 @@ def connection_live(slug: str, connection_id: int) -> Response:
 def set_key(slug: str, connection_id: int) -> Response:
     """Take over the provider's key, or make one of ours and show it once."""
     workspace = enter(slug, Role.ADMIN)
-    found = _find(connection_id, workspace)
+    found = find_connection(connection_id, workspace)
     provider = providers.BY_NAME[found.provider]
     keep = KEPT_FOR.get(request.form.get("keep", ""), DAY)
     made = connecting.make_key() if provider.is_key_ours else ""
@@ -164,7 +163,7 @@ def set_key(slug: str, connection_id: int) -> Response:
 @auth_required("session")
 def end_old_key(slug: str, connection_id: int) -> Response:
     workspace = enter(slug, Role.ADMIN)
-    found = _find(connection_id, workspace)
+    found = find_connection(connection_id, workspace)
     connecting.end_old_key(found, current_user)
     notice("The previous key is refused from now on.")
     return see_other(_url(found, slug))
@@ -175,7 +174,7 @@ def end_old_key(slug: str, connection_id: int) -> Response:
 def test_connection(slug: str, connection_id: int) -> Response:
     """Only sign in at the server, or send a mail over it and wait for its event."""
     workspace = enter(slug, Role.ADMIN)
-    found = _find(connection_id, workspace)
+    found = find_connection(connection_id, workspace)
     if "to" not in request.form:
         return _greet(found, slug)
     address = addresses.check(request.form["to"])
@@ -208,7 +207,7 @@ def _greet(found: Connection, slug: str) -> Response:
 @auth_required("session")
 def remove_connection(slug: str, connection_id: int) -> Response:
     workspace = enter(slug, Role.ADMIN)
-    found = _find(connection_id, workspace)
+    found = find_connection(connection_id, workspace)
     if refusal := connecting.remove(found, current_user):
         notice(refusal, "danger")
     else:
@@ -226,13 +225,6 @@ def _offered() -> dict[str, Provider]:
     }
 
 
-def _find(connection_id: int, workspace: Workspace) -> Connection:
-    found = access.find(Connection, connection_id, workspace)
-    if found.removed_at:
-        abort(404)
-    return found
-
-
 def _url(found: Connection, slug: str) -> str:
     return url_for("bulk_email.connection", slug=slug, connection_id=found.id)
 
@@ -241,6 +233,7 @@ def _server_of(found: Connection) -> Server:
     return relay.server_of(found, allow_private=current_app.config["SETTINGS"].allow_private_smtp)
 
 
-def _refuse_host(host: str) -> None:
+def refuse_host(host: str) -> None:
+    """Raises ConnectError for a private host where this installation does not allow it."""
     private = current_app.config["SETTINGS"].allow_private_smtp
     relay.refuse_private(host, allow_private=private)

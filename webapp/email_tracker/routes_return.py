@@ -1,14 +1,13 @@
 """The page of a connection's bounce address and mailbox, for admins."""
 
-from flask import Response, abort, current_app, request, url_for
+from flask import Response, current_app, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 
 from webapp import queue
-from webapp.accounts import access
-from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import relay
-from webapp.bulk_email.access import enter
+from webapp.accounts.models import Role
+from webapp.bulk_email.access import enter, find_connection
+from webapp.bulk_email.routes_connections import refuse_host
 from webapp.delivery.models import Connection
 from webapp.email_tracker import jobs, polling, setting_up_return
 from webapp.email_tracker.routes import email_tracker
@@ -22,14 +21,14 @@ from webapp.web import notice, render, see_other
 def return_way(slug: str, connection_id: int) -> Response:
     """Where mail that comes back goes to, and how it is fetched from there."""
     workspace = enter(slug, Role.ADMIN)
-    found = _find(connection_id, workspace)
+    found = find_connection(connection_id, workspace)
     way = setting_up_return.way_of(found)
     errors: dict[str, str] = {}
     if request.method == "POST":
         typed = ReturnInput(
             **{name: request.form.get(name, "") for name in ReturnInput.__dataclass_fields__}
         )
-        errors = setting_up_return.save(way, typed, workspace, current_user, _refuse_host)
+        errors = setting_up_return.save(way, typed, workspace, current_user, refuse_host)
         if not errors:
             notice("Saved.")
             return see_other(_url(slug, found))
@@ -46,10 +45,10 @@ def return_way(slug: str, connection_id: int) -> Response:
 def look_into_mailbox(slug: str, connection_id: int) -> Response:
     """Sign in at the mailbox now, and have it looked into."""
     workspace = enter(slug, Role.ADMIN)
-    found = _find(connection_id, workspace)
+    found = find_connection(connection_id, workspace)
     way = setting_up_return.way_of(found)
     try:
-        _refuse_host(way.host)
+        refuse_host(way.host)
         verify = not current_app.config["SETTINGS"].allow_private_smtp
         error = polling.try_out(polling.mailbox_of(way, verify=verify))
     except ConnectError as problem:
@@ -62,17 +61,5 @@ def look_into_mailbox(slug: str, connection_id: int) -> Response:
     return see_other(_url(slug, found))
 
 
-def _find(connection_id: int, workspace: Workspace) -> Connection:
-    found = access.find(Connection, connection_id, workspace)
-    if found.removed_at:
-        abort(404)
-    return found
-
-
 def _url(slug: str, found: Connection) -> str:
     return url_for("email_tracker.return_way", slug=slug, connection_id=found.id)
-
-
-def _refuse_host(host: str) -> None:
-    private = current_app.config["SETTINGS"].allow_private_smtp
-    relay.refuse_private(host, allow_private=private)

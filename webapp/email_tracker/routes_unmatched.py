@@ -90,12 +90,9 @@ def attach(slug: str, parked_id: int) -> Response:
     if copy is None or copy.workspace_id != workspace.id:
         notice("Choose the copy that it speaks of.", "danger")
         return see_other(_url(slug, found))
-    if attaching.attach(found, copy, workspace, current_user):
-        said = f"Attached to the copy of {copy.name or copy.address}."
-        notice(said, link=_url(slug, found), link_text="Look, or undo")
-    else:
-        notice(TOO_LATE, "warning")
-    return see_other(url_for("email_tracker.tray", slug=slug))
+    is_done = attaching.attach(found, copy, workspace, current_user)
+    said = f"Attached to the copy of {copy.name or copy.address}."
+    return _back_to_tray(slug, found, said if is_done else "")
 
 
 @email_tracker.post("/w/<slug>/unmatched/<int:parked_id>/put-aside")
@@ -104,11 +101,8 @@ def put_aside(slug: str, parked_id: int) -> Response:
     """It is nobody's, or of no use."""
     workspace = _enter(slug, Role.EDITOR)
     found = access.find(ParkedReport, parked_id, workspace)
-    if attaching.put_aside(found, workspace, current_user):
-        notice("Put aside.", link=_url(slug, found), link_text="Look, or undo")
-    else:
-        notice(TOO_LATE, "warning")
-    return see_other(url_for("email_tracker.tray", slug=slug))
+    is_done = attaching.put_aside(found, workspace, current_user)
+    return _back_to_tray(slug, found, "Put aside." if is_done else "")
 
 
 @email_tracker.post("/w/<slug>/unmatched/<int:parked_id>/undo")
@@ -145,6 +139,15 @@ def _enter(slug: str, role: Role = Role.VIEWER) -> Workspace:
     if PLUGIN.name not in installing.installed(workspace):
         abort(404)
     return workspace
+
+
+def _back_to_tray(slug: str, found: ParkedReport, said: str) -> Response:
+    """`said` of what was done to it; "" where somebody was quicker."""
+    if said:
+        notice(said, link=_url(slug, found), link_text="Look, or undo")
+    else:
+        notice(TOO_LATE, "warning")
+    return see_other(url_for("email_tracker.tray", slug=slug))
 
 
 def _url(slug: str, found: ParkedReport) -> str:
