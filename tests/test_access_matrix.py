@@ -61,6 +61,7 @@ NEEDS: dict[str, object] = {
     "email_tracker.live_sent_again": VIEWER, "email_tracker.resend": EDITOR,
     "email_tracker.person": VIEWER, "email_tracker.export": VIEWER,
     "email_tracker.print_out": VIEWER, "email_tracker.links_frame": VIEWER,
+    "email_tracker.trends": VIEWER,
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
     "bulk_email.topics": ADMIN, "bulk_email.remove_topic": ADMIN,
     "bulk_email.public_look": ADMIN, "bulk_email.import_suppressions": ADMIN,

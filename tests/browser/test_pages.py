@@ -49,6 +49,7 @@ PAGES = [
     HOME + "/audit",
     HOME + "/help/statuses",
     HOME + "/emails",
+    HOME + "/emails/trends",
     HOME + "/emails/1",
     HOME + "/emails/1/print",
     HOME + "/emails/1/recipients",

@@ -46,3 +46,19 @@ def test_the_kinds_are_stacked_within_the_height() -> None:
 def test_nothing_is_drawn_of_nothing() -> None:
     assert drawing.sections([], START) == []
     assert drawing.sections([Moment("minute", 0, 1, 0)], None) == []
+
+
+def test_bars_stand_side_by_side_and_fill_the_height():
+    top, bars = drawing.bars([[("lost", 10), ("open", 20)], [("lost", 0)]])
+
+    assert top == 30
+    assert [(part.kind, part.y, part.height) for part in bars[0].parts] == [
+        ("lost", 53.33, 26.67),
+        ("open", 0.0, 53.33),
+    ]
+    assert bars[1].parts == []
+    assert bars[0].x + bars[0].width < bars[1].x
+
+
+def test_no_bars_are_no_trouble():
+    assert drawing.bars([]) == (1, [])

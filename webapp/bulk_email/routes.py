@@ -51,6 +51,11 @@ def list_context(workspace: Workspace) -> dict:
         "before": before,
         "version": listing.version(workspace),
         "is_live": any(line.is_live for line in shown),
+        "links": [
+            link
+            for link in slots.bulk_emails_links
+            if not link.plugin or link.plugin in installing.installed(workspace)
+        ],
         "banners": _filled(slots.bulk_emails_banners, workspace, workspace),
         "can_edit": is_allowed(Role.EDITOR),
         "panel": "",

@@ -12,6 +12,7 @@ from webapp.email_tracker import (
     routes_print,
     routes_resend,
     routes_return,
+    routes_trends,
     routes_unmatched,
 )
 from webapp.email_tracker.hooks import hooks
@@ -29,12 +30,17 @@ ROUTES = (
     routes_print,
     routes_resend,
     routes_return,
+    routes_trends,
     routes_unmatched,
 )  # they add their pages to the blueprint
 
 
 def _help_address(workspace: Workspace) -> str:
     return url_for("email_tracker.statuses", slug=workspace.slug)
+
+
+def _trends_address(workspace: Workspace) -> str:
+    return url_for("email_tracker.trends", slug=workspace.slug)
 
 
 def init_app(app: Flask) -> None:
@@ -59,6 +65,7 @@ def init_app(app: Flask) -> None:
         slots.bulk_email_panels,
         Panel("recipients", "Recipients", panels.recipients_panel, name, order=20),
     )
+    slots.fill(slots.bulk_emails_links, Tab("Trends", "chart-bar", _trends_address, plugin=name))
     slots.fill(
         slots.navigation_tools,
         Tab("What the statuses mean", "info-circle", _help_address, plugin=name),

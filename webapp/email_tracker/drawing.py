@@ -33,6 +33,15 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """One bar of several side by side."""
+
+    x: float
+    width: float
+    parts: list[Part]
+
+
+@dataclass(frozen=True)
 class Section:
     """One plot; `top` is how many copies reach its upper edge."""
 
@@ -71,17 +80,34 @@ def _section(unit: str, counted: Sequence[Moment], start: datetime) -> Section:
 
 
 def _slot(moment: Moment, first: int, size: int, top: int, at: datetime) -> Slot:
-    parts, y = [], float(HEIGHT)
-    for kind, number in (("delivered", moment.delivered), ("lost", moment.lost)):
-        if number:
-            height = max(1.0, number / top * HEIGHT)
-            y -= height
-            parts.append(Part(kind, number, round(y, 2), round(height, 2)))
     return Slot(
         at=at,
         x=round((moment.number - first) / size * 100, 3),
         width=round(100 / size, 3),
         delivered=moment.delivered,
         lost=moment.lost,
-        parts=parts,
+        parts=_stack((("delivered", moment.delivered), ("lost", moment.lost)), top),
     )
+
+
+def bars(rows: Sequence[Sequence[tuple[str, float]]]) -> tuple[float, list[Bar]]:
+    """(what reaches the upper edge, a bar for each row of (kind, number), stacked upwards), with a
+    gap between them; a few bars do not fill the width."""
+    size = max(len(rows), LEAST_SLOTS)
+    top = max(1, nice(max((sum(number for _, number in row) for row in rows), default=0)))
+    width = 100 / size
+    return top, [
+        Bar(x=round(at * width, 3), width=round(width * 0.8, 3), parts=_stack(row, top))
+        for at, row in enumerate(rows)
+    ]
+
+
+def _stack(numbers: Sequence[tuple[str, float]], top: float) -> list[Part]:
+    """Parts on top of each other, each at least a pixel high."""
+    parts, y = [], float(HEIGHT)
+    for kind, number in numbers:
+        if number:
+            height = max(1.0, number / top * HEIGHT)
+            y -= height
+            parts.append(Part(kind, round(number), round(y, 2), round(height, 2)))
+    return parts

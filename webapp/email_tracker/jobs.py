@@ -7,7 +7,7 @@ from flask import current_app
 from webapp import providers, queue
 from webapp.accounts.models import Workspace
 from webapp.delivery import attaching, attending, parking
-from webapp.email_tracker import confirming, digesting, introducing, polling, summing_up
+from webapp.email_tracker import confirming, digesting, introducing, polling, summing_up, surveying
 from webapp.extensions import db
 
 SLICE_SECONDS = 50
@@ -55,6 +55,12 @@ def look_into_mailbox(connection_id: int) -> None:
 def sum_up(bulk_email_id: int) -> None:
     """Count what the Overview of a large email shows."""
     summing_up.count(bulk_email_id)
+
+
+@queue.job(queue.Lane.CHORES)
+def survey(workspace_id: int) -> None:
+    """Count what the Trends of a workspace show."""
+    surveying.count(workspace_id)
 
 
 @queue.job(queue.Lane.CHORES)

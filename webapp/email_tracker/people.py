@@ -44,6 +44,14 @@ def _contains(part: str) -> ColumnElement[bool]:
     return Person.search.like(pattern, escape="\\")
 
 
+def by_key(workspace: Workspace, keys: Sequence[str]) -> dict[str, Person]:
+    """The people with these address keys, as far as they were introduced yet."""
+    found = db.session.scalars(
+        select(Person).where(Person.workspace_id == workspace.id, Person.address_key.in_(keys))
+    )
+    return {person.address_key: person for person in found}
+
+
 def latest(people: Sequence[Person]) -> dict[str, tuple[Recipient, BulkEmail]]:
     """The last copy of each of some people, by address key."""
     if not people:

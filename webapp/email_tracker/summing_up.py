@@ -30,6 +30,8 @@ REST = 20  # how many times as long as counting lasted nothing is counted again
 NAMED = failing.NAMED
 MOST_DOMAINS = 5_000  # told apart, the worst first
 MOST_PROVIDERS = 10
+MOST_DESTINATIONS = 200  # kept for the comparison of emails
+REFUSED = (Status.DROPPED, Status.BOUNCED_SOFT, Status.BOUNCED)
 MINUTES, HOURS = 60, 48  # drawn by minute, then by hour up to, then by day
 SHOW_OF: dict[Status, str] = {
     status: "ended" if status in selecting.ENDED else part
@@ -61,6 +63,15 @@ class Provider:
     @property
     def total(self) -> int:
         return self.delivered + self.lost + self.open
+
+
+@dataclass(frozen=True)
+class Destination:
+    """How many copies went to one mailbox provider, and how many of them it refused."""
+
+    name: str
+    total: int
+    refused: int
 
 
 @dataclass(frozen=True)
@@ -138,14 +149,29 @@ def _due_counts(bulk_email_id: int) -> dict | None:
 
 def _is_due(kept: Insight, tally: Tally) -> bool:
     rest = timedelta(milliseconds=kept.took * REST)
-    return kept.version != tally.version and clock.now() >= kept.computed_at + rest
+    is_complete = "destinations" in kept.data
+    is_current = kept.version == tally.version and is_complete
+    return not is_current and clock.now() >= kept.computed_at + rest
+
+
+def destinations(bulk_email: BulkEmail, tally: Tally) -> list[Destination]:
+    """How each mailbox provider took an email; of a large one as it was counted last, [] where it
+    never was."""
+    if tally.selected <= COUNTED_AT_ONCE:
+        rows = _destinations(_sums(bulk_email.id))
+    else:
+        kept = db.session.get(Insight, bulk_email.id)
+        rows = kept.data.get("destinations", []) if kept else []
+    return [Destination(*row) for row in rows]
 
 
 def _count(bulk_email: BulkEmail) -> dict:
     """Plain JSON, read by _read."""
+    sums = _sums(bulk_email.id)
     return {
         "failures": failing.failures(bulk_email.id),
-        "providers": _providers(bulk_email.id),
+        "providers": _providers(sums),
+        "destinations": _destinations(sums),
         "moments": _moments(bulk_email),
         "attention": attention.count(bulk_email.id),
     }
@@ -164,13 +190,17 @@ def _read(data: Mapping, as_of: datetime) -> Figures:
     )
 
 
-def _providers(bulk_email_id: int) -> list[list]:
-    """[name, delivered, lost, open], the worst first, and last all the others as one."""
+def _sums(bulk_email_id: int) -> dict[str, Counter]:
+    """By mailbox provider: d, l, o as in _providers, and r: refused by it."""
     domain = domain_part(Recipient.address_key)
     delivered = _sum_of((Status.DELIVERED,))
     lost = _sum_of(selecting.ENDED)
+    refused = _sum_of(REFUSED)
     by_domain = (
-        select(domain.label("domain"), delivered.label("d"), lost.label("l"), func.count())
+        select(
+            *(domain.label("domain"), delivered.label("d"), lost.label("l")),
+            *(func.count().label("n"), refused.label("r")),
+        )
         .where(Recipient.bulk_email_id == bulk_email_id, Recipient.address_key.is_not(None))
         .group_by(domain)
         .order_by(lost.desc(), func.count().desc())
@@ -183,13 +213,30 @@ def _providers(bulk_email_id: int) -> list[list]:
         )
     )
     sums: dict[str, Counter] = {}
-    for name, good, bad, total, operator in rows:
+    for name, good, bad, total, refused_here, operator in rows:
         key = CONSUMER_DOMAINS.get(name) or operator or name
-        sums.setdefault(key, Counter()).update(d=good, l=bad, o=total - good - bad)
-    worst = sorted(sums, key=lambda name: (-sums[name]["l"], -sums[name].total(), name))
+        counted = {"d": good, "l": bad, "o": total - good - bad, "r": refused_here}
+        sums.setdefault(key, Counter()).update(counted)
+    return sums
+
+
+def _providers(sums: Mapping[str, Counter]) -> list[list]:
+    """[name, delivered, lost, open], the worst first, and last all the others as one."""
+    worst = sorted(sums, key=lambda name: (-sums[name]["l"], -_total(sums[name]), name))
     shown = [_row(name, sums[name]) for name in worst[:MOST_PROVIDERS]]
     others = sum((sums[name] for name in worst[MOST_PROVIDERS:]), Counter())
-    return [*shown, _row("", others)] if others.total() else shown
+    return [*shown, _row("", others)] if _total(others) else shown
+
+
+def _destinations(sums: Mapping[str, Counter]) -> list[list]:
+    """[name, total, refused], those that refuse most first."""
+    worst = sorted(sums, key=lambda name: (-sums[name]["r"], -_total(sums[name]), name))
+    rows = [[name, _total(sums[name]), sums[name]["r"]] for name in worst]
+    return rows[:MOST_DESTINATIONS]
+
+
+def _total(counts: Counter) -> int:
+    return counts["d"] + counts["l"] + counts["o"]
 
 
 def _row(name: str, counts: Counter) -> list:

@@ -34,6 +34,7 @@ class Panel:
 
 navigation_tabs: list[Tab] = []
 navigation_tools: list[Tab] = []  # an icon each, at the end of the bar
+bulk_emails_links: list[Tab] = []  # beside the heading of the list of emails
 bulk_emails_banners: list[Panel] = []  # above the list of emails; subject: Workspace
 bulk_email_panels: list[Panel] = []  # tabs of one email; subject: BulkEmail
 connection_panels: list[Panel] = []  # on the page of a Connection; subject: Connection
