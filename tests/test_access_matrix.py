@@ -36,6 +36,7 @@ NEEDS: dict[str, object] = {
     "people.change_role": ADMIN, "people.remove": ADMIN, "people.audit": ADMIN,
     "plugins.index": VIEWER, "plugins.ask": ADMIN, "plugins.install": ADMIN,
     "plugins.ask_removal": ADMIN, "plugins.remove": ADMIN,
+    "plugins.ask_closing": Role.OWNER, "plugins.close": Role.OWNER,
     "forms.index": VIEWER, "forms.show": VIEWER, "forms.record": VIEWER, "forms.export": VIEWER,
     "forms.export_report": VIEWER, "forms.export_file": VIEWER,
     "forms.save_view": EDITOR, "forms.delete_view": EDITOR, "forms.delete_selected": EDITOR,

@@ -49,6 +49,7 @@ WORDS = {
     "topic.removed": "removed a kind of mail",
     "workspace.changed": "changed the settings",
     "workspace.created": "created the workspace",
+    "workspace.deleted": "deleted the workspace",
 }
 
 

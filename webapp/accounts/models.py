@@ -91,6 +91,8 @@ class Workspace(db.Model):
     postal_address: Mapped[str] = mapped_column(String(300), default="")
     unconfirmed_policy: Mapped[str] = mapped_column(String(20), default=UnconfirmedPolicy.HOLD)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    # deleted: it has no members any more, and its rows go in the background
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     members: Mapped[list["Member"]] = relationship(back_populates="workspace")
 

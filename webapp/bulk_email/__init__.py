@@ -12,10 +12,11 @@ from webapp.bulk_email import (
     routes_settings,
     routes_topics,
 )
-from webapp.bulk_email.plugin import PLUGIN
+from webapp.bulk_email.plugin import PLUGIN, stock
 from webapp.bulk_email.routes import bulk_email
 from webapp.bulk_email.routes_public import public
-from webapp.plugins import catalogue, slots
+from webapp.delivery import purging
+from webapp.plugins import catalogue, closing, slots
 
 ROUTES = (
     routes_compose,
@@ -33,6 +34,8 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bulk_email)
     app.register_blueprint(public)
     queue.add_clock_task(jobs.tick)
+    closing.add_purge(purging.purge_some)
+    slots.add_stock(stock)
     slots.fill(
         slots.navigation_tabs,
         slots.Tab(

@@ -25,6 +25,13 @@ def refuse_removal(workspace: Workspace) -> str | None:
     return f"{emails} scheduled or being sent. Wait for the end, or cancel first."
 
 
+def stock(workspace: Workspace) -> list[tuple[int, str]]:
+    """What of this plugin is gone with a workspace."""
+    emails = db.session.scalar(select(func.count()).where(BulkEmail.workspace_id == workspace.id))
+    return [(emails or 0, "email, with every copy and its history" if emails == 1
+             else "emails, with every copy and its history")]  # fmt: skip
+
+
 def after_install(workspace: Workspace) -> AfterInstall:
     return AfterInstall(
         "Bulk Email is on: its tab is in the bar at the top.",

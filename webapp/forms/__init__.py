@@ -5,6 +5,7 @@ from flask import Flask, url_for
 from webapp import queue
 from webapp.forms import (
     jobs,
+    purging,
     routes_forms,
     routes_grid,
     routes_records,
@@ -14,7 +15,7 @@ from webapp.forms import (
 )
 from webapp.forms.blueprint import forms
 from webapp.forms.record_rows import RecordRows
-from webapp.plugins import slots
+from webapp.plugins import closing, slots
 
 ROUTES = (routes_grid, routes_forms, routes_records, routes_search, routes_transfer)
 
@@ -24,6 +25,8 @@ def init_app(app: Flask) -> None:
     sources.register("records", RecordRows())
     app.register_blueprint(forms)
     queue.add_clock_task(jobs.tick)
+    closing.add_purge(jobs.purge_some)
+    slots.add_stock(purging.stock)
     slots.fill(
         slots.navigation_tabs,
         slots.Tab(

@@ -6,7 +6,7 @@ from flask import current_app
 
 from webapp import queue
 from webapp.extensions import db
-from webapp.forms import exporting, importing
+from webapp.forms import exporting, importing, purging
 
 
 @queue.job(queue.Lane.CHORES)
@@ -32,6 +32,11 @@ def tick() -> None:
         queue.wake(run_import, import_id)
     for export_id in exports:
         queue.wake(run_export, export_id)
+
+
+def purge_some(workspace_id: int) -> bool:
+    """Of a deleted workspace; whether there was anything."""
+    return purging.purge_some(workspace_id, folder())
 
 
 def folder() -> Path:

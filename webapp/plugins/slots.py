@@ -40,7 +40,15 @@ bulk_email_panels: list[Panel] = []  # tabs of one email; subject: BulkEmail
 connection_panels: list[Panel] = []  # on the page of a Connection; subject: Connection
 suppression_panels: list[Panel] = []  # beside a suppressed address; subject: Suppression
 record_panels: list[Panel] = []  # beside a record; subject: Record
+# what a workspace holds, for who is about to delete it: (number, words) of each kind
+stocks: list[Callable[[Any], list[tuple[int, str]]]] = []
 search_panels: list[Panel] = []  # people found; subject: (Workspace, the words looked for)
+
+
+def add_stock(count: Callable[[Any], list[tuple[int, str]]]) -> None:
+    """`count(workspace)`; twice is once."""
+    if count not in stocks:
+        stocks.append(count)
 
 
 def fill(slot: list, filling: Tab | Panel) -> None:
