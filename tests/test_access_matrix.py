@@ -11,6 +11,7 @@ from tests import makers
 from tests.cast import make_user, signed_in_client
 from webapp.accounts.models import Invitation, Member, Role
 from webapp.accounts.models_telling import Tiding
+from webapp.bulk_email import subscribing
 from webapp.delivery import opting_out, suppressing
 from webapp.delivery.models import ArrivalStage, Recipient, Suppression
 from webapp.delivery.models_people import Person
@@ -67,6 +68,9 @@ NEEDS: dict[str, object] = {
     "bulk_email.topics": ADMIN, "bulk_email.remove_topic": ADMIN,
     "bulk_email.public_look": ADMIN, "bulk_email.import_suppressions": ADMIN,
     "email_tracker.source": ADMIN,
+    "bulk_email.endpoints": ADMIN, "bulk_email.endpoint": ADMIN,
+    "bulk_email.endpoint_log": ADMIN, "bulk_email.change_endpoint_secret": ADMIN,
+    "bulk_email.act_on_endpoint": ADMIN,
     "tidings.index": VIEWER, "tidings.bell": VIEWER, "tidings.read_all": VIEWER,
     "tidings.read": VIEWER, "tidings.choose": SIGNED_IN, "tidings.no_mails": PUBLIC,
     "email_tracker.tray": VIEWER, "email_tracker.unmatched_report": VIEWER,
@@ -120,6 +124,9 @@ def world(app: Flask, cast) -> dict[str, object]:
     db.session.add(told)
     db.session.commit()
     ids["tiding_id"] = told.id
+    told_of = ["email.finished"]
+    endpoint = subscribing.add(cast.workspace, "https://x.test/", told_of, cast.alice)
+    ids["endpoint_id"] = endpoint.id
     one = {
         "record_id": Record,
         "field_id": Field,
@@ -131,8 +138,8 @@ def world(app: Flask, cast) -> dict[str, object]:
     return ids | {
         "slug": "acme", "form_id": form.id, "email_id": bulk_email.id, "name": "bulk_email",
         "connection_id": connection.id, "member_id": db.session.query(Member).first().id,
-        "kind": "finished", "panel": "recipients", "command": "pause", "token": "none",
-        "provider_name": "sandbox", "number": 1,
+        "kind": "finished", "act": "off", "panel": "recipients", "command": "pause",
+        "token": "none", "provider_name": "sandbox", "number": 1,
         "hook_token": "none", "filename": "app.css", "people": people,
     }  # fmt: skip
 
@@ -146,7 +153,7 @@ def routes(app: Flask):
 
 def call(client, rule, method: str, world: dict, **changes):
     values = world | changes
-    path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), rule.rule)
+    path = re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: str(values[found[1]]), rule.rule)
     return client.open(path, method=method)
 
 

@@ -41,6 +41,7 @@ class Settings:
     bounce_lmtp: bool
     secure_cookies: bool
     allow_private_smtp: bool
+    allow_private_webhooks: bool
     trusted_proxies: int
     mail_url: str | None
     mail_from: str
@@ -204,6 +205,12 @@ VARIABLES: dict[str, Variable] = {
         "no",
         _flag,
         "Whether a Connection may name a mail server in a private network or on this host",
+    ),
+    "allow_private_webhooks": Variable(
+        "ALLOW_PRIVATE_WEBHOOKS",
+        "no",
+        _flag,
+        "Whether a webhook may go to an address in a private network or on this host, and by http",
     ),
     "trusted_proxies": Variable(
         "TRUSTED_PROXIES",

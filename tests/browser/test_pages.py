@@ -26,6 +26,7 @@ PEOPLE = [("Ann", "ann@example.org"), ("Bo", "bo+bounce@example.org"), ("Nobody"
 PAGES = [
     "/account",
     HOME + "/notifications",
+    HOME + "/webhooks",
     "/change-password",
     "/workspaces/new",
     "/w/none/data",

@@ -14,8 +14,9 @@ from webapp.accounts.models_telling import TidingKind
 from webapp.accounts.telling import Means, News
 from webapp.bulk_email import announcement, listing
 from webapp.bulk_email.models import BulkEmail, PauseTopic, Stage
-from webapp.delivery import failing
+from webapp.delivery import failing, passing_on
 from webapp.delivery.models import Connection, Tally
+from webapp.delivery.models_endpoints import HappeningKind
 from webapp.delivery.tallying import LAST_WORD_AFTER, books
 from webapp.extensions import db
 from webapp.lib import clock
@@ -75,6 +76,7 @@ def _news(bulk_email: BulkEmail) -> News | None:
         if not bulk_email.pause_reason or bulk_email.told_stopped_at:
             return None
         bulk_email.told_stopped_at = now
+        _pass_on(bulk_email, HappeningKind.EMAIL_STOPPED)
         return announcement.of_stop(bulk_email)
     if bulk_email.stage != Stage.FINISHED:
         return None
@@ -84,10 +86,18 @@ def _news(bulk_email: BulkEmail) -> News | None:
     is_patient = bulk_email.finished_at and bulk_email.finished_at > now - PATIENCE
     if not is_settled and (kind is TidingKind.SETTLED or is_patient):
         return None
+    if kind is TidingKind.FINISHED:
+        _pass_on(bulk_email, HappeningKind.EMAIL_FINISHED)
+    if is_settled:
+        _pass_on(bulk_email, HappeningKind.EMAIL_SETTLED)
     bulk_email.told_finished_at = bulk_email.told_finished_at or now
     bulk_email.told_settled_at = now if is_settled else None
     failures = failing.failures(bulk_email.id) if bulk_email.tracked else []
     return announcement.of_end(bulk_email, kind, books(tally), failures, is_settled=is_settled)
+
+
+def _pass_on(bulk_email: BulkEmail, kind: HappeningKind) -> None:
+    passing_on.note_email(kind, bulk_email.workspace_id, bulk_email.id)
 
 
 def _people(bulk_email: BulkEmail) -> list[User]:

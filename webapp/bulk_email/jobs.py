@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import time
+from functools import partial
 
 from flask import current_app
 
@@ -12,6 +13,7 @@ from webapp.accounts import jobs as accounts_jobs
 from webapp.accounts.telling import Means
 from webapp.bulk_email import (
     announcing,
+    dispatching,
     draining,
     preparing,
     relay,
@@ -22,12 +24,13 @@ from webapp.bulk_email import (
 )
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
-from webapp.delivery import adopting, suppressing
+from webapp.delivery import adopting, calling, suppressing
 from webapp.delivery.jobs import look_up_domains
 from webapp.extensions import db
 from webapp.plugins import installing
 
 SLICE_SECONDS = 50
+DISPATCH_SECONDS = 10
 TRACKER = "email_tracker"
 
 
@@ -64,11 +67,21 @@ def announce(bulk_email_id: int) -> None:
         queue.wake(accounts_jobs.post, letter_id)
 
 
+@queue.job(queue.Lane.CHORES)
+def dispatch(endpoint_id: int) -> None:
+    """Post to another system what happened."""
+    allow = current_app.config["SETTINGS"].allow_private_webhooks
+    way = dispatching.Way(partial(calling.post, allow_private=allow), means())
+    for letter_id in dispatching.dispatch(endpoint_id, way, DISPATCH_SECONDS):
+        queue.wake(accounts_jobs.post, letter_id)
+
+
 def tick() -> None:
     """Mend what died, start what is due, and wake for everything that waits."""
     sweeping.sweep()
     thinning.thin_some()
     suppressing.lift_expired()
+    dispatching.forget_old()
     if not adopting.is_trusted(host()):
         return
     sweeping.expire()
@@ -76,6 +89,8 @@ def tick() -> None:
     scheduling.start_due(lambda workspace: TRACKER in installing.installed(workspace))
     for email_id in announcing.due():
         queue.wake(announce, email_id)
+    for endpoint_id in dispatching.due():
+        queue.wake(dispatch, endpoint_id)
     waiting = sweeping.waiting_emails()
     db.session.rollback()
     for email_id in waiting[Stage.PREPARING]:

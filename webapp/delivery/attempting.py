@@ -12,7 +12,7 @@ from sqlalchemy import Row, bindparam, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
-from webapp.delivery import leasing, raising, tallying
+from webapp.delivery import leasing, passing_on, raising, tallying
 from webapp.delivery.models import Attempt, Recipient
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -85,6 +85,7 @@ def record(outcomes: Sequence[Outcome]) -> None:
     overtaken = [(said, row) for said, row in held if row.status not in leasing.WAITING]
     _insert_attempts(raised + [said for said, _ in overtaken], late)
     _move_tallies(raised)
+    passing_on.note_risen([(said.recipient_id, said.status) for said in raised])
     _clear_marks(overtaken)
     raising.raise_statuses(
         [_change(said) for said, _ in overtaken]

@@ -9,7 +9,7 @@ from sqlalchemy import Row, bindparam, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
-from webapp.delivery import tallying
+from webapp.delivery import passing_on, tallying
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -66,6 +66,7 @@ def raise_locked(changes: Iterable[Change], locked: Mapping[int, Row]) -> Deltas
     columns = ("cause", "reply", "status", "changed_at", "sent_at", "delivered_at")
     kept = {name: f"coalesce({name}, {{}})" for name in ("sent_at", "delivered_at")}
     _set(columns, risen, **kept)
+    passing_on.note_risen([(row[0], row[3]) for row in risen])
     _set(("cause", "reply"), refreshed)
     _set(("is_conflicting",), conflicting)
     decided = [(each.recipient_id, each.status) for each in best.values() if each.is_decision]

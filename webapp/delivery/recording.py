@@ -10,9 +10,19 @@ from sqlalchemy import Row, bindparam, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
-from webapp.delivery import attending, heeding, matching, raising, suppressing, tallying, wearying
+from webapp.delivery import (
+    attending,
+    heeding,
+    matching,
+    passing_on,
+    raising,
+    suppressing,
+    tallying,
+    wearying,
+)
 from webapp.delivery.matching import Matched, Said
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
+from webapp.delivery.models_endpoints import HappeningKind
 from webapp.delivery.statuses import Status, status_of_kind
 from webapp.extensions import db
 from webapp.lib import clock
@@ -215,6 +225,8 @@ def _note_facts(proofs: Iterable[_News]) -> set[int]:
         if (times := noted.get(each.report.kind)) is not None:
             times[each.copy.id].append(each.at)
             touched.add(each.copy.bulk_email_id)
+    passing_on.note_copies(HappeningKind.COPY_COMPLAINED, noted[ReportKind.COMPLAINED])
+    passing_on.note_copies(HappeningKind.COPY_UNSUBSCRIBED, noted[ReportKind.UNSUBSCRIBED])
     connection, table = db.session.connection(), Recipient.__table__
     for kind, (first, count) in _FACTS.items():
         rows = [(copy_id, min(times), len(times)) for copy_id, times in noted[kind].items()]
