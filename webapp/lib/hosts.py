@@ -11,7 +11,7 @@ def is_private(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    return any(not ipaddress.ip_address(entry[4][0].split("%")[0]).is_global for entry in found)
+    return not all(_is_open(str(entry[4][0])) for entry in found)
 
 
 def network_of(address: str | None) -> str:
