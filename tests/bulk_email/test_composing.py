@@ -181,3 +181,13 @@ def test_a_duplicate_is_a_draft_that_says_the_same(cast, draft) -> None:
 
     assert (copy.subject, copy.body, copy.form_id) == (draft.subject, draft.body, draft.form_id)
     assert (copy.stage, copy.nonce, copy.template) == (Stage.DRAFT, None, None)
+
+
+def test_opens_and_clicks_are_counted_only_when_asked_for(cast, draft) -> None:
+    assert (draft.track_opens, draft.track_clicks) == (False, False)
+
+    composing.save(draft, typed(draft, track_clicks=True))
+    assert (draft.track_opens, draft.track_clicks) == (False, True)
+
+    composing.save(draft, typed(draft))
+    assert not draft.track_clicks

@@ -1,16 +1,21 @@
 """What an email says is frozen at its start."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests import makers
 from webapp.bulk_email import freezing
+from webapp.delivery.models_following import FollowedLink
 from webapp.extensions import db
 from webapp.forms import writing
 from webapp.forms.models import FieldKind
 from webapp.mail import merging
 from webapp.mail.merging import MergeError
+from webapp.mail.template import Copy
 
 pytestmark = pytest.mark.database
+DATE = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -81,3 +86,50 @@ def test_a_persons_name_is_found_in_the_usual_fields(cast, labels, keys) -> None
     form = writing.create_form(cast.workspace, "F", [(label, FieldKind.TEXT) for label in labels])
 
     assert freezing.name_fields(form) == keys
+
+
+def message(frozen, links=None) -> bytes:
+    copy = Copy(
+        "1-a", "ann@x.test", "Ann", {"name": "Ann"}, DATE, "https://app.test/u/1", "", links or {}
+    )
+    return freezing.compiled(frozen, lambda token: {}).fill(copy).content
+
+
+def test_where_nothing_is_counted_every_octet_is_as_before(draft) -> None:
+    draft.body = "[here](https://x.test/a?b=1)"
+    frozen = freezing.freeze(draft)
+
+    assert freezing.followed(frozen, draft) == (frozen, [])
+    assert b"app.test/c/" not in message(frozen)
+
+
+def test_where_clicks_are_counted_the_text_part_stays(draft) -> None:
+    draft.body = "[here](https://x.test/a?b=1)"
+    draft.track_clicks = True
+    before = freezing.freeze(draft)
+
+    frozen, [link] = freezing.followed(before, draft)
+    addresses = {f"_link_{number}": f"https://app.test/c/{number}/1-b" for number in (0, 1)}
+    mail = message(frozen, addresses)
+
+    assert (link.number, link.target) == (1, "https://x.test/a?b=1")
+    assert mail.partition(b"text/html")[0] == message(before).partition(b"text/html")[0]
+    assert b"https://app.test/c/1/1-b" in mail
+
+
+def test_what_is_counted_is_fixed_at_the_start(draft) -> None:
+    draft.body = "[here](https://x.test)"
+    makers.start(draft)
+    draft.track_opens = draft.track_clicks = True
+    db.session.commit()
+
+    assert "following" not in draft.template
+    assert db.session.query(FollowedLink).count() == 0
+
+
+def test_who_is_not_tracked_is_not_counted(draft) -> None:
+    draft.body, draft.track_clicks = "[here](https://x.test)", True
+
+    makers.start(draft, tracked=False)
+
+    assert "following" not in draft.template

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tests import makers
+from tests.cast import signed_in_client
 from tests.email_tracker.posting import count
 from tests.smtp_server import SmtpServer
 from webapp import providers
@@ -180,6 +181,33 @@ def test_a_click_leads_on_though_it_cannot_be_stored(client, mail) -> None:
             connection.exec_driver_sql("ALTER TABLE away RENAME TO arrivals")
 
     assert answer.status_code == 302
+
+
+def test_both_numbers_are_shown_and_lead_to_their_rows(app, cast, client, mail) -> None:
+    follow(client, mail.picture, "Mozilla/5.0")
+    follow(client, mail.hrefs[0])
+    digest(app)
+    alice = signed_in_client(app, cast.alice)
+    page = f"/w/acme/emails/{mail.copy.bulk_email_id}"
+
+    overview = alice.get(page).text
+    assert "1</b> person</a> clicked a link" in overview
+    assert "show=clicked-1" in overview
+    assert "ann@x.test" in alice.get(f"{page}/recipients?show=clicked-1").text
+    assert "ann@x.test" not in alice.get(f"{page}/recipients?show=opened-machine").text
+    assert "1: 1</b></a>" in alice.get(f"{page}/links/frame").text
+
+
+def test_the_timeline_gives_the_evidence(app, cast, client, mail) -> None:
+    follow(client, mail.picture, "Mozilla/5.0 <b>")
+    follow(client, mail.picture, "Mozilla/5.0")
+    digest(app)
+    alice = signed_in_client(app, cast.alice)
+
+    text = alice.get(f"/w/acme/emails/{mail.copy.bulk_email_id}/recipients/{mail.copy.id}").text
+    assert "Opened by a machine" in text
+    assert "Apple&#39;s Mail Privacy Protection" in text
+    assert "Program: Mozilla/5.0 &lt;b&gt;" in text
 
 
 def test_a_copy_is_not_asked_about_for_ever(client, mail) -> None:

@@ -102,3 +102,10 @@ def test_only_what_it_signed_is_authentic():
 def test_no_list_is_unreadable():
     with pytest.raises(Unreadable):
         PROVIDER.parse(b'{"event": "delivered"}', {})
+
+
+@pytest.mark.parametrize(("said", "found"), [(True, "true"), (False, None)])
+def test_an_open_by_a_machine_is_said_to_be_one(said, found) -> None:
+    opened = report(PROVIDER, [EVENT | {"event": "open", "sg_machine_open": said}])
+
+    assert opened.details.get("machine") == found

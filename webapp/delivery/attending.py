@@ -73,7 +73,7 @@ def fetch_of(event: Event) -> Fetch:
         network=str(details.get("network", "")),
         method=str(details.get("method", "GET")),
         is_hidden=details.get("link") == "0",
-        says_machine=str(details.get("machine", "")).lower() in ("true", "1"),
+        says_machine=str(details.get("machine", "")).lower() not in ("", "0", "false"),
     )
 
 

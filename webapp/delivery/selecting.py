@@ -51,7 +51,7 @@ class Selection:
     @property
     def is_narrow(self) -> bool:
         """Whether it asks for more than a status, so that only the copies can tell how many."""
-        is_attention = self.show in ATTENTION or _LINK.fullmatch(self.show) is not None
+        is_attention = self.show in ATTENTION or link_of(self.show) is not None
         return bool(self.cause or self.search or self.at or self.ids or is_attention)
 
     def as_json(self) -> dict:
@@ -64,6 +64,12 @@ def from_json(stored: Mapping) -> Selection:
     return Selection(**texts, ids=tuple(stored.get("ids", ()))[:MOST_IDS])
 
 
+def link_of(show: str) -> int | None:
+    """The number of the link whose clicks are shown, or None."""
+    found = _LINK.fullmatch(show)
+    return int(found[1]) if found else None
+
+
 def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[ColumnElement]:
     """The WHERE of `selection` over copies of one email; `copy` may be an alias."""
     found: list[ColumnElement] = []
@@ -71,8 +77,8 @@ def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[
         found.append(copy.status.in_(FILTERS[selection.show]))
     elif selection.show in ATTENTION:
         found.append(exists().where(Attention.recipient_id == copy.id, ATTENTION[selection.show]))
-    elif link := _LINK.fullmatch(selection.show):
-        is_it = (LinkClick.number == int(link[1])) & LinkClick.is_human
+    elif (number := link_of(selection.show)) is not None:
+        is_it = (LinkClick.number == number) & LinkClick.is_human
         found.append(exists().where(LinkClick.recipient_id == copy.id, is_it))
     if selection.cause:
         found.append(copy.cause == selection.cause)

@@ -13,7 +13,7 @@ from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import listing, watching
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import traffic_context
-from webapp.delivery import suppressing, tallying
+from webapp.delivery import selecting, suppressing, tallying
 from webapp.delivery.models import Connection, Recipient, Suppression, Tally
 from webapp.delivery.models_return import ReturnWay
 from webapp.email_tracker import (
@@ -188,12 +188,17 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "is_live": not settled,
         "no_final_word": books.sent if settled else 0,
         "preparing": bulk_email.stage in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING),
-        "part_words": PART_WORDS | SHOWN_WORDS,
+        "part_words": PART_WORDS | SHOWN_WORDS | _link_words(query.show),
         "cause_words": wording.cause_sentence(query.cause),
         "form": stats_form(bulk_email.workspace),
         "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
     }
+
+
+def _link_words(show: str) -> dict[str, str]:
+    number = selecting.link_of(show)
+    return {} if number is None else {show: f"clicked link no. {number}"}
 
 
 def emails_of(record: Record) -> str:

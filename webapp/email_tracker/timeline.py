@@ -221,7 +221,7 @@ def _event(row: Event, seen: attending.Seen | None) -> Entry:
         notes[MatchedBy.PERSON] = f"Said by the person, of {topic} alone."
     note = " ".join(filter(None, [seen and attention.evidence(seen), notes.get(row.matched_by)]))
     is_late = (row.recorded_at - row.happened_at).total_seconds() > 60
-    icon, tone = _icon(row.status)
+    icon, tone = _icon(None if seen and seen.why else row.status)
     return Entry(
         at=row.happened_at,
         title=_title(row, seen),

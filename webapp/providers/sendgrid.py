@@ -105,11 +105,11 @@ def _report(event: dict) -> Report:
                 "url": "url",
                 "useragent": "user_agent",
                 "attempt": "attempt",
-                "sg_machine_open": "machine",
                 "smtp-id": "message_id",
                 "type": "reason",
             },
-        ),
+        )
+        | ({"machine": "true"} if event.get("sg_machine_open") is True else {}),
     )
 
 
