@@ -33,6 +33,7 @@ def of_end(
     failures: Sequence[Sequence],
     *,
     is_settled: bool,
+    base_url: str,
 ) -> News:
     """It has finished, or the last word is in; `failures` as delivery.failing gives them."""
     ended = books.bounced + books.dropped + books.failed
@@ -47,7 +48,7 @@ def of_end(
         for part in (
             _first_sentence(bulk_email, kind, is_settled),
             _balance(books),
-            _who(bulk_email, ended, failures),
+            _who(bulk_email, ended, failures, base_url),
         )
         if part
     )
@@ -82,7 +83,7 @@ def _balance(books: Books) -> str:
     return "\n".join(lines)
 
 
-def _who(bulk_email: BulkEmail, ended: int, failures: Sequence[Sequence]) -> str:
+def _who(bulk_email: BulkEmail, ended: int, failures: Sequence[Sequence], base_url: str) -> str:
     """Who did not get it, by cause, the largest group first; the numbers add up to `ended`."""
     if not ended or not bulk_email.tracked:
         return ""
@@ -97,6 +98,8 @@ def _who(bulk_email: BulkEmail, ended: int, failures: Sequence[Sequence]) -> str
         words = WORDS[Cause(cause)]
         lines.append(f"\n* {number:,} × {words.sentence}\n  {_named(names[cause], number)}")
         lines.append(f"  What to do: {words.remedy}" if words.remedy else "")
+        path = _path(bulk_email, f"recipients?show=ended&cause={cause}")
+        lines.append(f"  See them: {base_url}{path}")
     other = ended - numbers.total()
     if other:
         lines.append(f"\n* {other:,} × for no known cause")

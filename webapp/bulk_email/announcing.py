@@ -60,7 +60,7 @@ def due() -> list[int]:
 def announce(bulk_email_id: int, means: Means) -> list[int]:
     """Tell what there is to tell of an email, once; the Letters to be posted. Commits."""
     bulk_email = db.session.get(BulkEmail, bulk_email_id, with_for_update=True)
-    found = _news(bulk_email) if bulk_email else None
+    found = _news(bulk_email, means.base_url) if bulk_email else None
     if bulk_email is None or found is None:
         db.session.rollback()
         return []
@@ -69,7 +69,7 @@ def announce(bulk_email_id: int, means: Means) -> list[int]:
     return letters
 
 
-def _news(bulk_email: BulkEmail) -> News | None:
+def _news(bulk_email: BulkEmail, base_url: str) -> News | None:
     """What is to be told now; noted on the email as told."""
     now = clock.now()
     if bulk_email.stage == Stage.PAUSED:
@@ -93,7 +93,9 @@ def _news(bulk_email: BulkEmail) -> News | None:
     bulk_email.told_finished_at = bulk_email.told_finished_at or now
     bulk_email.told_settled_at = now if is_settled else None
     failures = failing.failures(bulk_email.id) if bulk_email.tracked else []
-    return announcement.of_end(bulk_email, kind, books(tally), failures, is_settled=is_settled)
+    return announcement.of_end(
+        bulk_email, kind, books(tally), failures, is_settled=is_settled, base_url=base_url
+    )
 
 
 def _pass_on(bulk_email: BulkEmail, kind: HappeningKind) -> None:
