@@ -5,7 +5,9 @@ import pytest
 from tests import makers
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import raising
+from webapp.delivery.attending import HUMAN
 from webapp.delivery.models import Recipient, Tally
+from webapp.delivery.models_following import Attention
 from webapp.delivery.statuses import Status
 from webapp.email_tracker import summing_up
 from webapp.extensions import db
@@ -42,6 +44,17 @@ def test_the_overview_leads_to_it_and_it_says_what_became_of_it(cast, email, sig
                   "The mailbox does not exist.", "x.test", "Nothing was sent again."):  # fmt: skip
         assert words in text
     assert "<script>alert" not in text
+
+
+def test_it_counts_people_only_where_opens_and_clicks_are_counted(cast, email, sign_in) -> None:
+    client = sign_in(cast.bob)
+    assert "followed a link" not in page(email, client)
+
+    ann = db.session.query(Recipient).order_by(Recipient.id).first()
+    db.session.add(
+        Attention(recipient_id=ann.id, bulk_email_id=email.id, clicked_by=HUMAN, rules=1)
+    )
+    assert "without machines, 1 person followed a link." in page(email, client)
 
 
 def test_it_names_what_was_sent_again(cast, email, sign_in) -> None:

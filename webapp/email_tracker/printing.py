@@ -13,10 +13,10 @@ from webapp.bulk_email.measuring import Speed
 from webapp.bulk_email.models import BulkEmail
 from webapp.delivery.models import Tally
 from webapp.delivery.tallying import Books
-from webapp.email_tracker import drawing, explaining, summing_up
+from webapp.email_tracker import attention, drawing, explaining, summing_up
 from webapp.email_tracker.drawing import Section
 from webapp.email_tracker.explaining import Group
-from webapp.email_tracker.summing_up import Provider
+from webapp.email_tracker.summing_up import Figures, Provider
 
 MOST_REASONS = 5
 MOST_PROVIDERS = 5
@@ -26,7 +26,8 @@ MOST_SENT_AGAIN = 3
 @dataclass(frozen=True)
 class Sheet:
     """`as_of` is when reasons, providers and times were counted; None: they never were, yet.
-    `other_reasons` counts the copies that failed for a reason not shown."""
+    `other_reasons` counts the copies that failed for a reason not shown. `people`: how many
+    "opened" and "clicked", machines not among them; only what is counted of this email."""
 
     books: Books
     share: Provider
@@ -34,6 +35,7 @@ class Sheet:
     as_of: datetime | None
     reasons: list[Group]
     other_reasons: int
+    people: dict[str, int]
     providers: list[Provider]
     sections: list[Section]
     sent_again: list[Line]
@@ -59,6 +61,7 @@ def sheet(bulk_email: BulkEmail, tally: Tally | None) -> Sheet:
         as_of=figures.as_of if figures else None,
         reasons=groups[:MOST_REASONS],
         other_reasons=sum(group.number for group in groups[MOST_REASONS:]),
+        people=_people(bulk_email, figures) if figures else {},
         providers=_worst(figures.providers) if figures else [],
         sections=drawing.sections(figures.moments, bulk_email.started_at) if figures else [],
         sent_again=again[:MOST_SENT_AGAIN],
@@ -71,6 +74,13 @@ def _whole(books: Books) -> Provider:
     """All copies as if they went to one mailbox provider."""
     lost = books.bounced + books.dropped + books.failed
     return Provider("", books.delivered, lost, books.selected - books.delivered - lost)
+
+
+def _people(bulk_email: BulkEmail, figures: Figures) -> dict[str, int]:
+    human = figures.attention.human
+    follows = attention.follows(bulk_email, figures.attention)
+    counted = {"opened": follows.opens, "clicked": follows.clicks}
+    return {did: human[did] for did, is_counted in counted.items() if is_counted}
 
 
 def _worst(providers: Sequence[Provider]) -> list[Provider]:
