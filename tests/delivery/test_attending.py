@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests import makers
 from webapp.delivery import attending, recording, selecting, tokens
-from webapp.delivery.models import Recipient
+from webapp.delivery.models import Recipient, Tally
 from webapp.delivery.models_following import Attention, FollowedLink, LinkClick
 from webapp.delivery.selecting import Selection
 from webapp.extensions import db
@@ -91,6 +91,7 @@ def test_what_comes_later_changes_what_was_before(copies) -> None:
 def test_history_is_judged_anew_in_chunks_when_the_rules_change(copies, monkeypatch) -> None:
     for copy in copies:
         say(copy, ReportKind.OPENED, user_agent="NewProxy/1")
+    version = db.session.scalar(select(Tally.version))
     assert not attending.are_old()
     monkeypatch.setattr(attention, "RULES_VERSION", attention.RULES_VERSION + 1)
     monkeypatch.setattr(
@@ -101,3 +102,13 @@ def test_history_is_judged_anew_in_chunks_when_the_rules_change(copies, monkeypa
     assert [attending.judge_old(2), attending.judge_old(2), attending.judge_old(2)] == [2, 1, 0]
     assert {judged(copy)[:2] for copy in copies} == {("machine", "scanner")}
     assert not attending.are_old()
+    assert db.session.scalar(select(Tally.version)) > version
+
+
+def test_what_is_left_of_a_copy_that_is_gone_holds_nothing_up(copies, monkeypatch) -> None:
+    say(copies[0], ReportKind.OPENED)
+    db.session.execute(delete(Recipient).where(Recipient.id == copies[0].id))
+    db.session.commit()
+    monkeypatch.setattr(attention, "RULES_VERSION", attention.RULES_VERSION + 1)
+
+    assert [attending.judge_old(), attending.judge_old()] == [1, 0]

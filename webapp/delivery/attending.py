@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
+from webapp.delivery import tallying
 from webapp.delivery.models import Event, Recipient
 from webapp.delivery.models_following import Attention, FollowedLink, LinkClick
 from webapp.extensions import db
@@ -50,7 +51,7 @@ def judge(copy_ids: Iterable[int]) -> None:
         seen = look(events.get(copy.id, []), copy.first_tried_at)
         judged += [_row(copy, seen)] if seen else []
         clicks += _clicks(copy, seen, numbers[copy.bulk_email_id])
-    _store([row.id for row in copies], judged, clicks)
+    _store(wanted, judged, clicks)
 
 
 def look(events: Sequence[Event], left_at: datetime | None) -> list[Seen]:
@@ -86,7 +87,12 @@ def judge_old(most: int = CHUNK) -> int:
     ).all()
     lock = select(Recipient.id).where(Recipient.id.in_(ids)).order_by(Recipient.id)
     db.session.execute(lock.with_for_update(key_share=True))
+    emails = db.session.scalars(
+        select(Attention.bulk_email_id).where(Attention.recipient_id.in_(ids)).distinct()
+    ).all()
     judge(ids)
+    for bulk_email_id in sorted(emails):
+        tallying.move(bulk_email_id, {})  # pages that show it ask for a newer version
     db.session.commit()
     return len(ids)
 

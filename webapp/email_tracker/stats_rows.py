@@ -38,8 +38,10 @@ COLUMNS = [
            is_sortable=False),
     Column("sender", "From", is_shown=False, operators=(), is_sortable=False),
     Column("sent_by", "Sent by", is_shown=False, operators=(), is_sortable=False),
-    Column("opens", "Opens", "number", is_shown=False, operators=(), is_sortable=False),
-    Column("clicks", "Clicks", "number", is_shown=False, operators=(), is_sortable=False),
+    Column("opens", "Opens, also by machines", "number", is_shown=False, operators=(),
+           is_sortable=False),
+    Column("clicks", "Clicks, also by machines", "number", is_shown=False, operators=(),
+           is_sortable=False),
 ]  # fmt: skip
 _TEXTS: dict[str, ColumnElement] = {
     "name": Recipient.name,
