@@ -56,9 +56,9 @@ def findings(connection: Connection, provider: Provider, now: datetime) -> list[
     return sorted(found, key=lambda finding: -order.index(finding.level))
 
 
-def silent_copies(connection: Connection, now: datetime) -> int:
-    """Copies handed over, some time ago, by emails that began after the last event: without any
-    word of their provider."""
+def silent_copies(connection: Connection, now: datetime, since: datetime | None = None) -> int:
+    """Copies handed over, some time ago, by emails that began after the last event (and `since`):
+    without any word of their provider."""
     statement = (
         select(func.coalesce(func.sum(Tally.sent), 0))
         .join(BulkEmail, BulkEmail.id == Tally.bulk_email_id)
@@ -69,6 +69,8 @@ def silent_copies(connection: Connection, now: datetime) -> int:
     )
     if connection.last_event_at:
         statement = statement.where(BulkEmail.started_at > connection.last_event_at)
+    if since:
+        statement = statement.where(BulkEmail.started_at > since)
     return db.session.scalar(statement) or 0
 
 

@@ -60,6 +60,9 @@ class Connection(db.Model):
     # since the key was set
     refused_signatures: Mapped[int] = mapped_column(default=0)
     last_refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # whether the hook does well was looked at then, and admins were told that it does not
+    looked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    trouble_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # what a provider wants visited before it begins to report
     confirm_url: Mapped[str | None] = mapped_column(String(2000))
     confirm_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

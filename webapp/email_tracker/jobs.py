@@ -5,9 +5,19 @@ import time
 from flask import current_app
 
 from webapp import providers, queue
+from webapp.accounts import jobs as accounts_jobs
 from webapp.accounts.models import Workspace
+from webapp.bulk_email.jobs import means
 from webapp.delivery import attaching, attending, parking
-from webapp.email_tracker import confirming, digesting, introducing, polling, summing_up, surveying
+from webapp.email_tracker import (
+    confirming,
+    digesting,
+    introducing,
+    minding,
+    polling,
+    summing_up,
+    surveying,
+)
 from webapp.extensions import db
 
 SLICE_SECONDS = 50
@@ -81,6 +91,13 @@ def judge_old() -> None:
             return  # the clock wakes for the rest
 
 
+@queue.job(queue.Lane.CHORES)
+def mind(connection_id: int) -> None:
+    """Tell admins of a hook that does not do well."""
+    for letter_id in minding.look(connection_id, means()):
+        queue.wake(accounts_jobs.post, letter_id)
+
+
 def tick() -> None:
     """What the clock wakes: digesting what is stored, what was parked and is due, confirming, and
     looking into mailboxes."""
@@ -92,6 +109,8 @@ def tick() -> None:
         queue.wake(confirm, connection_id)
     for connection_id in polling.due():
         queue.wake(look_into_mailbox, connection_id)
+    for connection_id in minding.due():
+        queue.wake(mind, connection_id)
     attaching.forget_old()
     for bulk_email_id in introducing.due():
         queue.wake(introduce, bulk_email_id)
