@@ -57,6 +57,7 @@ def _question(
         hours=request.form.get("hours", _hours(draft)),
         nonce=request.form.get("nonce") or secrets.token_urlsafe(24),
         type_number=found.counts is not None and found.counts.will_get_it > TYPE_THE_NUMBER_ABOVE,
+        can_follow=jobs.TRACKER in installing.installed(workspace),
         describe=audience.describe, is_missed=scheduling.is_missed(draft),
         **when_context(draft.scheduled_at, draft.schedule_zone if draft.scheduled_at else None),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from webapp.mail.reports import ReportKind
 
 HUMAN, MACHINE = "human", "machine"
 CHUNK = 500
+MOST_JUDGED = 500  # fetches of one copy
 KINDS = (ReportKind.OPENED, ReportKind.CLICKED)
 _ATTENTION = ("recipient_id", "bulk_email_id", "opened_by", "opened_why", "clicked_by")
 _ATTENTION += ("clicked_why", "rules")
@@ -55,8 +56,10 @@ def judge(copy_ids: Iterable[int]) -> None:
 
 
 def look(events: Sequence[Event], left_at: datetime | None) -> list[Seen]:
-    """The opens and clicks among the Events of one copy, each judged in sight of the others."""
+    """The opens and clicks among the Events of one copy, each judged in sight of the others: the
+    first of them, so that a program that never stops does not hold up everybody else."""
     mine = [event for event in events if event.kind in KINDS and not event.is_conflict]
+    mine = sorted(mine, key=lambda event: (event.happened_at, event.id))[:MOST_JUDGED]
     fetches = [fetch_of(event) for event in mine]
     whys = attention.judge(fetches, left_at)
     return [Seen(*each) for each in zip(mine, fetches, whys, strict=True)]
