@@ -153,7 +153,7 @@ def routes(app: Flask):
 
 def call(client, rule, method: str, world: dict, **changes):
     values = world | changes
-    path = re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: str(values[found[1]]), rule.rule)
+    path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), rule.rule)
     return client.open(path, method=method)
 
 

@@ -17,7 +17,7 @@ from webapp.running.working import LaneWorker
 
 pytestmark = pytest.mark.database
 # Mail providers and mail programs post here: a signature, or the token of the URL, is the proof
-EXEMPT = {"hooks.receive", "public.unsubscribe"}
+EXEMPT = {"hooks.receive", "public.unsubscribe", "tidings.no_mails"}
 FOREIGN = ["https://evil.test", "http://localhost.evil.test", "http://localhost:81", "null"]
 
 

@@ -1,6 +1,6 @@
 """Webhooks to other systems; for admins."""
 
-from flask import Response, current_app, request, url_for
+from flask import Response, abort, current_app, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from webapp.lib import clock
 from webapp.web import notice, render, see_other
 
 SHOWN = 50  # Parcels
+ACTS = ("on", "off", "test", "replay", "remove")
 
 
 @bulk_email.route("/w/<slug>/webhooks", methods=["GET", "POST"])
@@ -73,11 +74,13 @@ def change_endpoint_secret(slug: str, endpoint_id: int) -> Response:
     return _page(workspace, found, secret=found.secret)
 
 
-@bulk_email.post("/w/<slug>/webhooks/<int:endpoint_id>/<any(on, off, test, replay, remove):act>")
+@bulk_email.post("/w/<slug>/webhooks/<int:endpoint_id>/<act>")
 @auth_required("session")
 def act_on_endpoint(slug: str, endpoint_id: int, act: str) -> Response:
     """Switch it on or off, send a test or what failed once more, remove it."""
     workspace, found = _enter(slug, endpoint_id)
+    if act not in ACTS:
+        abort(404)
     if act == "remove":
         subscribing.remove(workspace, found, current_user)
         notice("The webhook is removed.")
