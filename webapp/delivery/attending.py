@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Row, bindparam, delete, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
@@ -28,7 +28,7 @@ _ATTENTION += ("clicked_why", "rules")
 class Seen(NamedTuple):
     """An Event of a copy, and the evidence that it was a machine, or None."""
 
-    event: Event
+    event: Event | Row
     fetch: Fetch
     why: Why | None
 
@@ -55,7 +55,7 @@ def judge(copy_ids: Iterable[int]) -> None:
     _store(wanted, judged, clicks)
 
 
-def look(events: Sequence[Event], left_at: datetime | None) -> list[Seen]:
+def look(events: Sequence[Event | Row], left_at: datetime | None) -> list[Seen]:
     """The opens and clicks among the Events of one copy, each judged in sight of the others: the
     first of them, so that a program that never stops does not hold up everybody else."""
     mine = [event for event in events if event.kind in KINDS and not event.is_conflict]
@@ -65,7 +65,7 @@ def look(events: Sequence[Event], left_at: datetime | None) -> list[Seen]:
     return [Seen(*each) for each in zip(mine, fetches, whys, strict=True)]
 
 
-def fetch_of(event: Event) -> Fetch:
+def fetch_of(event: Event | Row) -> Fetch:
     """The facts of an open or click, our own or a provider's. A provider's click is told from
     others by where it leads, and what it calls a machine is one."""
     details = event.details
@@ -106,10 +106,18 @@ def are_old() -> bool:
     return db.session.scalar(select(Attention.recipient_id).where(is_old).limit(1)) is not None
 
 
-def _events(ids: Sequence[int]) -> dict[int, list[Event]]:
-    found: dict[int, list[Event]] = defaultdict(list)
-    rows = db.session.scalars(
-        select(Event)
+def _events(ids: Sequence[int]) -> dict[int, list[Row]]:
+    """What `look` needs of their Events: whole ones take several times as long."""
+    found: dict[int, list[Row]] = defaultdict(list)
+    rows = db.session.execute(
+        select(
+            Event.id,
+            Event.recipient_id,
+            Event.kind,
+            Event.details,
+            Event.happened_at,
+            Event.is_conflict,
+        )
         .where(
             is_among(Event.recipient_id, bindparam("ids", list(ids), Ids)),
             Event.kind.in_(KINDS),
