@@ -36,7 +36,7 @@ def of_end(
     base_url: str,
 ) -> News:
     """It has finished, or the last word is in; `failures` as delivery.failing gives them."""
-    ended = books.bounced + books.dropped + books.failed
+    ended = books.ended
     counts = f"{books.delivered:,} of {books.selected:,} delivered"
     if not bulk_email.tracked:
         counts = f"{books.sent + books.delivered:,} of {books.selected:,} handed over (not tracked)"

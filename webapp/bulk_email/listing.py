@@ -43,7 +43,7 @@ class Line:
     @property
     def lost(self) -> int:
         """How many did not get it, and will not by this email."""
-        return self.books.bounced + self.books.dropped + self.books.failed
+        return self.books.ended
 
     @property
     def is_sending(self) -> bool:
@@ -175,7 +175,7 @@ def state_of(bulk_email: BulkEmail, books: Books) -> tuple[str, str]:
 
 
 def _finished(bulk_email: BulkEmail, books: Books) -> tuple[str, str]:
-    lost = books.bounced + books.dropped + books.failed
+    lost = books.ended
     parts = []
     if lost:
         parts.append(f"{lost:,} not sent")

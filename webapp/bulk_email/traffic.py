@@ -68,12 +68,9 @@ class Traffic:
         """When a copy that may not leave now is due again: spread, so that not all come at once."""
         pace = self._limited.get(destination, pacing.Pace())
         begin = max(now, self._postponed_to.get(destination, now))
-        if pace.is_paused(now):
-            begin = max(begin, pace.paused_until or now)
-            at = begin + timedelta(seconds=1 / (pace.rate or 1))
-            at = min(at, (pace.paused_until or now) + LATEST)
-        else:
-            at = min(begin + timedelta(seconds=1 / (pace.rate or 1)), now + LATEST)
+        open_at = max(now, pace.paused_until or now)
+        at = max(begin, open_at) + timedelta(seconds=1 / (pace.rate or 1))
+        at = min(at, open_at + LATEST)
         self._postponed_to[destination] = at
         return at
 

@@ -3,6 +3,7 @@
 While no Endpoint is there nothing is written, and one look at an empty table is all it costs.
 """
 
+from collections import defaultdict
 from collections.abc import Collection
 
 from sqlalchemy import bindparam, insert, literal, select
@@ -19,22 +20,30 @@ KIND_OF_STATUS: dict[Status, HappeningKind] = {
     Status.BOUNCED: HappeningKind.COPY_BOUNCED,
     Status.BOUNCED_SOFT: HappeningKind.COPY_BOUNCED,
 }
+_LOOK = select(Endpoint.id).where(Endpoint.off_at.is_(None)).limit(1)  # runs for every few copies
 _COLUMNS = ("endpoint_id", "kind", "bulk_email_id", "recipient_id", "at")
 
 
 def note_copies(kind: HappeningKind, recipient_ids: Collection[int]) -> None:
     """It happened to these copies. In the caller's transaction."""
-    if not recipient_ids or not _is_anybody_told():
-        return
-    copies = is_among(Recipient.id, bindparam("ids", sorted(recipient_ids), Ids))
-    _insert(kind, Recipient.bulk_email_id, Recipient.id, Recipient.workspace_id, copies)
+    if recipient_ids and _is_anybody_told():
+        _note_copies(kind, recipient_ids)
 
 
 def note_risen(statuses: Collection[tuple[int, Status]]) -> None:
     """(copy, the status it has risen to): those of interest are noted."""
-    for kind in (HappeningKind.COPY_DELIVERED, HappeningKind.COPY_BOUNCED):
-        ids = [copy for copy, status in statuses if KIND_OF_STATUS.get(status) is kind]
-        note_copies(kind, ids)
+    found: dict[HappeningKind, list[int]] = defaultdict(list)
+    for copy, status in statuses:
+        if kind := KIND_OF_STATUS.get(status):
+            found[kind].append(copy)
+    if found and _is_anybody_told():
+        for kind in sorted(found, key=list(HappeningKind).index):
+            _note_copies(kind, found[kind])
+
+
+def _note_copies(kind: HappeningKind, recipient_ids: Collection[int]) -> None:
+    copies = is_among(Recipient.id, bindparam("ids", sorted(recipient_ids), Ids))
+    _insert(kind, Recipient.bulk_email_id, Recipient.id, Recipient.workspace_id, copies)
 
 
 def note_email(kind: HappeningKind, workspace_id: int, bulk_email_id: int) -> None:
@@ -44,8 +53,7 @@ def note_email(kind: HappeningKind, workspace_id: int, bulk_email_id: int) -> No
 
 
 def _is_anybody_told() -> bool:
-    look = select(Endpoint.id).where(Endpoint.off_at.is_(None)).limit(1)
-    return db.session.connection().execute(look).first() is not None
+    return db.session.connection().execute(_LOOK).first() is not None
 
 
 def _insert(kind: HappeningKind, bulk_email_id, recipient_id, workspace_id, which) -> None:

@@ -47,6 +47,11 @@ class Books:
         }
 
     @property
+    def ended(self) -> int:
+        """Not sent, and not tried any more: what selecting.ENDED counts."""
+        return self.bounced + self.dropped + self.failed
+
+    @property
     def not_sent(self) -> int:
         return self.selected - self.delivered - self.sent
 

@@ -72,8 +72,8 @@ def sheet(bulk_email: BulkEmail, tally: Tally | None) -> Sheet:
 
 def _whole(books: Books) -> Provider:
     """All copies as if they went to one mailbox provider."""
-    lost = books.bounced + books.dropped + books.failed
-    return Provider("", books.delivered, lost, books.selected - books.delivered - lost)
+    open_ones = books.selected - books.delivered - books.ended
+    return Provider("", books.delivered, books.ended, open_ones)
 
 
 def _people(bulk_email: BulkEmail, figures: Figures) -> dict[str, int]:

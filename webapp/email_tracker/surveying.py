@@ -46,7 +46,7 @@ class Sending:
 
     @property
     def lost(self) -> int:
-        return self.books.bounced + self.books.dropped + self.books.failed
+        return self.books.ended
 
     @property
     def open(self) -> int:

@@ -89,7 +89,12 @@ def safe_cell(value: object) -> str:
     """A cell that no spreadsheet takes for a formula (OWASP: CSV injection)."""
     text = "" if value is None else str(value)
     text = text.replace("\x00", "")
-    return "'" + text if re.match(r"[=+\-@\t\r\n＝＋－＠]", text) else text
+    return "'" + text if is_risky(text) else text
+
+
+def is_risky(text: str) -> bool:
+    """Whether a spreadsheet might take it for a formula."""
+    return re.match(r"[=+\-@\t\r\n＝＋－＠]", text) is not None
 
 
 class _Lines:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -11,13 +11,12 @@ from typing import Any, Protocol
 
 import xlsxwriter
 
-from webapp.forms.reading_csv import safe_cell
+from webapp.forms.reading_csv import is_risky, safe_cell
 from webapp.forms.sources import Column
 
 SHEET_ROWS = 1_048_576  # what Excel takes (its "specifications and limits"), the head included
 CELL_CHARACTERS = 32_767  # likewise
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0 section 2.2
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 
 
 class Sheet(Protocol):
@@ -102,7 +101,7 @@ class XlsxSheet:
             self._page.write_number(self._row, place, float(str(value)))
         else:
             text = _text(value)
-            risky = self._plain if _FORMULA.match(text) else None
+            risky = self._plain if is_risky(text) else None
             self._page.write_string(self._row, place, text, risky)
 
 
@@ -112,7 +111,7 @@ class Kind:
 
     label: str
     mimetype: str
-    sheet: type[CsvSheet] | type[XlsxSheet]
+    sheet: Callable[[Path, Sequence[Column]], Sheet]
 
 
 KINDS = {
