@@ -10,8 +10,9 @@ from webapp.bulk_email import composing, preparing, resending, scheduling
 from webapp.bulk_email.eligibility import Refusal
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.resending import Wish
-from webapp.delivery import raising, suppressing
+from webapp.delivery import opting_out, raising, suppressing
 from webapp.delivery.models import Recipient
+from webapp.delivery.models_topics import Topic
 from webapp.delivery.selecting import Selection
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -184,6 +185,18 @@ def test_time_and_lifted_suppressions_make_eligible(cast, parent) -> None:
     suppressing.lift(active, cast.alice.id, "works again")
     db.session.commit()
     assert "missing" in names(resending.preview(parent, ALL))[""]
+
+
+def test_who_turned_down_this_kind_of_mail_is_not_sent_it_again(cast, parent) -> None:
+    parent.topic = Topic(workspace_id=cast.workspace.id, name="News")
+    db.session.flush()
+    opting_out.opt_out(parent.topic_id, "gaveup@x.test", None)
+    db.session.commit()
+
+    found = resending.preview(parent, ALL)
+
+    assert names(found)[Refusal.TURNED_DOWN] == ["gaveup"]
+    assert (found.number, list(copies(send(parent, cast)))) == (1, ["server"])
 
 
 def test_another_text_makes_those_eligible_whose_server_refused_it(cast, parent) -> None:

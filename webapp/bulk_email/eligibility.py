@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, 
 from sqlalchemy.orm import aliased
 
 from webapp.bulk_email.models import BulkEmail, OnePer
-from webapp.delivery import selecting
+from webapp.delivery import opting_out, selecting
 from webapp.delivery.models import Recipient, Suppression
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -49,6 +49,7 @@ class Refusal(StrEnum):
     GONE = "gone"
     NO_ADDRESS = "no_address"
     UNSUBSCRIBED = "unsubscribed"
+    TURNED_DOWN = "turned_down"
     COMPLAINED = "complained"
     SUPPRESSED = "suppressed"
     SENT_AGAIN = "sent_again"
@@ -158,12 +159,13 @@ def relatives(bulk_email: BulkEmail) -> list[int]:
 
 
 def _refusal(child: BulkEmail, copy: type[Recipient], key: ColumnElement) -> ColumnElement:
-    others = relatives(child)
+    others, topic = relatives(child), child.topic_id
     reasons = [
         (Record.id.is_(None), Refusal.GONE),
         (key.is_(None), Refusal.NO_ADDRESS),
         (_objects(child, copy, key, Cause.COMPLAINED), Refusal.COMPLAINED),
         (_objects(child, copy, key, Cause.UNSUBSCRIBED), Refusal.UNSUBSCRIBED),
+        *([(opting_out.has_opted_out(topic, key), Refusal.TURNED_DOWN)] if topic else []),
         *([(_sent_again(copy, others), Refusal.SENT_AGAIN)] if others else []),
         (Suppression.id.is_not(None), Refusal.SUPPRESSED),
         *([(_twin(copy, key), Refusal.TWIN)] if child.one_per != OnePer.RECORD else []),

@@ -46,6 +46,7 @@ REFUSALS: dict[Refusal, str] = {
     Refusal.GONE: "whose record has been deleted since",
     Refusal.NO_ADDRESS: "without a valid address in the record",
     Refusal.UNSUBSCRIBED: "who have unsubscribed",
+    Refusal.TURNED_DOWN: "who have unsubscribed from this kind of mail",
     Refusal.COMPLAINED: "who marked an earlier mail as spam",
     Refusal.SUPPRESSED: "whose address failed before and is suppressed: it wants correcting",
     Refusal.SENT_AGAIN: "to whom it was sent again already",
