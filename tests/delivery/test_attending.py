@@ -69,6 +69,14 @@ def test_a_providers_opens_are_judged_by_the_same_rules(copies) -> None:
     assert shown(ann, "opened-machine") == ["Bo", "Cy"]
 
 
+def test_an_open_through_gmails_proxy_is_a_persons_and_says_so(copies) -> None:
+    say(copies[0], ReportKind.OPENED, user_agent="(via ggpht.com GoogleImageProxy)")
+    assert judged(copies[0]) == ("human", "gmail", "")
+
+    say(copies[0], ReportKind.CLICKED, 60, url="https://x.test/a")
+    assert judged(copies[0]) == ("human", "", "human")
+
+
 def test_who_clicks_has_opened_it(copies) -> None:
     say(copies[0], ReportKind.OPENED, user_agent="Mozilla/5.0")
     say(copies[0], ReportKind.CLICKED, 60, url="https://x.test/a")

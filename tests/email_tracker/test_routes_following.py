@@ -133,7 +133,7 @@ def test_the_picture_is_one_point_and_sets_no_cookie(app, client, mail) -> None:
     ("agent", "method", "why"),
     [
         ("Mozilla/5.0", "GET", "apple"),
-        ("Mozilla/5.0 (via ggpht.com GoogleImageProxy)", "GET", "gmail"),
+        ("Mozilla/5.0 Edge/12.246 Mozilla/5.0", "GET", "ahead"),
         (FIREFOX, "HEAD", "head"),
         ("", "GET", "no_agent"),
     ],

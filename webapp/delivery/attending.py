@@ -26,11 +26,15 @@ _ATTENTION += ("clicked_why", "rules")
 
 
 class Seen(NamedTuple):
-    """An Event of a copy, and the evidence that it was a machine, or None."""
+    """An Event of a copy, and the evidence of what it was, or None."""
 
     event: Event | Row
     fetch: Fetch
     why: Why | None
+
+    @property
+    def is_machine(self) -> bool:
+        return attention.is_machine(self.why)
 
 
 def judge(copy_ids: Iterable[int]) -> None:
@@ -144,17 +148,20 @@ def _numbers(bulk_email_ids: set[int]) -> dict[int, dict[str, int]]:
 def _row(copy, seen: Sequence[Seen]) -> tuple:
     opened = _by(seen, ReportKind.OPENED)
     clicked = _by(seen, ReportKind.CLICKED)
-    if clicked[0] == HUMAN and opened[0] == MACHINE:
+    if clicked[0] == HUMAN and opened[0]:
         opened = HUMAN, ""  # who clicks has it open
     return (copy.id, copy.bulk_email_id, *opened, *clicked, attention.RULES_VERSION)
 
 
 def _by(seen: Sequence[Seen], kind: ReportKind) -> tuple[str, str]:
-    """(by whom, the evidence where it was a machine)"""
-    whys = [each.why for each in seen if each.event.kind == kind]
-    if not whys:
+    """(by whom, the evidence: "" for a human who came without a proxy)"""
+    mine = [each for each in seen if each.event.kind == kind]
+    if not mine:
         return "", ""
-    return (HUMAN, "") if None in whys else (MACHINE, str(whys[0]))
+    humans = [each.why for each in mine if not each.is_machine]
+    if humans:
+        return HUMAN, "" if None in humans else str(humans[0])
+    return MACHINE, str(mine[0].why)
 
 
 def _clicks(copy, seen: Sequence[Seen], numbers: dict[str, int]) -> list[tuple]:
@@ -164,7 +171,7 @@ def _clicks(copy, seen: Sequence[Seen], numbers: dict[str, int]) -> list[tuple]:
             continue
         number = int(fetch.link) if fetch.link.isdecimal() else numbers.get(fetch.link)
         if number:
-            found[number] = found.get(number, False) or why is None
+            found[number] = found.get(number, False) or not attention.is_machine(why)
     return [(copy.id, number, copy.bulk_email_id, human) for number, human in found.items()]
 
 

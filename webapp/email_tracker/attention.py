@@ -30,9 +30,11 @@ class LinkLine:
 @dataclass(frozen=True)
 class Attentions:
     """Copies by what was done with them ("opened", "clicked"): by a human; by machines alone, and
-    those by the evidence, [(how many, words)], the most first."""
+    those by the evidence, [(how many, words)], the most first. `proxies`: of the humans who opened
+    it, those of whom only a mailbox's picture proxy speaks, in the same way."""
 
     human: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(DID, 0))
+    proxies: Sequence[tuple[int, str]] = ()
     machines: Mapping[str, list[tuple[int, str]]] = field(
         default_factory=lambda: {name: [] for name in DID}
     )
@@ -62,7 +64,7 @@ def follows(bulk_email: BulkEmail, seen: Attentions | None) -> Follows:
 
 def count(bulk_email_id: int) -> dict:
     """Plain JSON, read by read()."""
-    human, machines = {}, {}
+    human, machines, proxies = {}, {}, []
     for name, by in DID.items():
         rows = db.session.execute(
             select(by, _WHY[name], func.count())
@@ -72,7 +74,9 @@ def count(bulk_email_id: int) -> dict:
         ).all()
         human[name] = sum(number for who, _, number in rows if who == HUMAN)
         machines[name] = [[number, why] for who, why, number in rows if who == MACHINE]
-    return {"human": human, "machines": machines, "links": _links(bulk_email_id)}
+        proxies += [[number, why] for who, why, number in rows if who == HUMAN and why]
+    links = _links(bulk_email_id)
+    return {"human": human, "proxies": proxies, "machines": machines, "links": links}
 
 
 def read(data: Mapping | None) -> Attentions:
@@ -81,6 +85,7 @@ def read(data: Mapping | None) -> Attentions:
         return Attentions()
     return Attentions(
         human=data["human"],
+        proxies=[(number, WORDS[Why(why)]) for number, why in data.get("proxies", ())],
         machines={
             name: [(number, WORDS[Why(why)]) for number, why in rows]
             for name, rows in data["machines"].items()
@@ -133,8 +138,13 @@ def evidence(seen: Seen) -> str:
     where = f"Link no. {seen.fetch.link}. " if seen.fetch.link.isdecimal() else ""
     if seen.fetch.is_hidden:
         where = ""
-    who = f"A machine: {WORDS[seen.why]}." if seen.why else "By a human, as far as can be told."
+    who = f"A machine: {WORDS[seen.why]}." if seen.is_machine else _HUMAN
+    if seen.why and not seen.is_machine:
+        who += f" {WORDS[seen.why]}."
     return f"{where}{who}" + (f" {target}" if target else "")
+
+
+_HUMAN = "By a human, as far as can be told."
 
 
 def facts(seen: Seen) -> str:

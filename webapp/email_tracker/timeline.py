@@ -221,7 +221,7 @@ def _event(row: Event, seen: attending.Seen | None) -> Entry:
         notes[MatchedBy.PERSON] = f"Said by the person, of {topic} alone."
     note = " ".join(filter(None, [seen and attention.evidence(seen), notes.get(row.matched_by)]))
     is_late = (row.recorded_at - row.happened_at).total_seconds() > 60
-    icon, tone = _icon(None if seen and seen.why else row.status)
+    icon, tone = _icon(None if seen and seen.is_machine else row.status)
     return Entry(
         at=row.happened_at,
         title=_title(row, seen),
@@ -237,7 +237,7 @@ def _event(row: Event, seen: attending.Seen | None) -> Entry:
 
 def _title(row: Event, seen: attending.Seen | None) -> str:
     title = KINDS.get(row.kind, row.kind)
-    if seen is None or seen.why is None:
+    if seen is None or not seen.is_machine:
         return title
     return "The hidden link was followed" if seen.fetch.is_hidden else f"{title} by a machine"
 

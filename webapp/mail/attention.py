@@ -4,8 +4,12 @@ Pure: everything that was fetched of one copy goes in, a judgement of each comes
 evidence changes with the machines of the world; then RULES_VERSION rises, and what was judged under
 an older one is judged again (delivery.attending).
 
-Sources: Apple's proxy sends "Mozilla/5.0" and nothing else as its user agent (Mail Privacy
-Protection, WWDC 2021); Google's and Yahoo's name themselves. All three hide who looked, and when.
+Sources. Apple's proxy sends "Mozilla/5.0" and nothing else as its user agent, and loads every
+picture whether the mail is read or not (Mail Privacy Protection, WWDC 2021). Google's proxy names
+itself and loads a picture when the mail is opened; what Gmail loads ahead while its page is open
+comes with a user agent of its own (SparkPost, "Gmail is prefetching images", January 2022). Yahoo's
+names itself and loads at the opening, too (Litmus and Return Path, 2018). So a picture through one
+of these two speaks of a person, of whom it hides the place and the program.
 """
 
 import re
@@ -14,19 +18,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 BURST = timedelta(seconds=2)
-AT_ONCE = timedelta(seconds=2)
+AT_ONCE = timedelta(seconds=2)  # after a copy left nobody has opened it yet,
+CLICKED_AT_ONCE = timedelta(seconds=5)  # and nobody has opened, read and clicked
 NEARBY = timedelta(seconds=10)
 
 
 class Why(StrEnum):
-    """The evidence that it was a machine."""
+    """The evidence of what it was: a machine, or a human by the proxy of a mailbox (PROXIES)."""
 
     HIDDEN_LINK = "hidden_link"
     HEAD = "head"
     PROVIDER = "provider"
     APPLE = "apple"
+    AHEAD = "ahead"
     GMAIL = "gmail"
     YAHOO = "yahoo"
     SCANNER = "scanner"
@@ -40,14 +46,17 @@ WORDS: dict[Why, str] = {
     Why.HEAD: "it asked for the head only, which no mail program does",
     Why.PROVIDER: "the provider says so",
     Why.APPLE: "Apple's Mail Privacy Protection loads every picture, read or not",
-    Why.GMAIL: "Gmail's picture proxy hides whether a person looked",
-    Why.YAHOO: "Yahoo's picture proxy hides whether a person looked",
+    Why.AHEAD: "Gmail loads pictures ahead while its page is open, read or not",
+    Why.GMAIL: "Gmail's picture proxy loads a picture when the mail is opened",
+    Why.YAHOO: "Yahoo's picture proxy loads a picture when the mail is opened",
     Why.SCANNER: "a program that checks links names itself",
     Why.NO_AGENT: "it did not say what program it is",
-    Why.TOO_EARLY: "nobody can have seen it yet: it was being handed over",
+    Why.TOO_EARLY: "it came within seconds of the handing over, before anybody can have read it",
     Why.BURST: "several links within two seconds, as security gateways do",
 }
+PROXIES = (Why.GMAIL, Why.YAHOO)
 _AGENTS: list[tuple[str, Why]] = [
+    (r"Edge/12\.246 Mozilla/5\.0$", Why.AHEAD),
     (r"GoogleImageProxy|ggpht\.com", Why.GMAIL),
     (r"YahooMailProxy", Why.YAHOO),
     (r"^Mozilla/5\.0$", Why.APPLE),
@@ -77,14 +86,18 @@ class Fetch:
     says_machine: bool = False
 
 
+def is_machine(why: Why | None) -> bool:
+    return why is not None and why not in PROXIES
+
+
 def judge(fetches: Sequence[Fetch], left_at: datetime | None) -> list[Why | None]:
-    """Of each the evidence that it was a machine, None for what only a human is likely to do.
-    `left_at` is when the copy was first handed over; None: never, as far as is known."""
+    """Of each the evidence of what it was, None for what only a human is likely to do. `left_at`
+    is when the copy was first handed over; None: never, as far as is known."""
     found = [_alone(fetch, left_at) for fetch in fetches]
     clicks = [fetch for fetch in fetches if fetch.link]
     traps = [fetch for fetch in fetches if fetch.is_hidden]
     for place, fetch in enumerate(fetches):
-        if found[place] is not None:
+        if is_machine(found[place]):
             continue
         if any(_is_same_visit(fetch, trap) for trap in traps):
             found[place] = Why.HIDDEN_LINK
@@ -103,11 +116,21 @@ def _alone(fetch: Fetch, left_at: datetime | None) -> Why | None:
         return Why.PROVIDER
     if fetch.user_agent == "":
         return Why.NO_AGENT
-    for pattern, why in _AGENT_RULES:
-        if fetch.user_agent and pattern.search(fetch.user_agent):
-            return why
-    if left_at is not None and fetch.at < left_at + AT_ONCE:
+    why = _agent(fetch.user_agent or "")
+    if is_machine(why):
+        return why
+    if why and fetch.link:  # these proxies load pictures for people, but follow no link for them
+        return Why.SCANNER
+    wait = CLICKED_AT_ONCE if fetch.link else AT_ONCE
+    if left_at is not None and fetch.at < left_at + wait:
         return Why.TOO_EARLY
+    return why
+
+
+def _agent(user_agent: str) -> Why | None:
+    for pattern, why in _AGENT_RULES:
+        if pattern.search(user_agent):
+            return why
     return None
 
 
