@@ -1,5 +1,6 @@
 """What came back is understood: by standard, by custom, and by neither."""
 
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,64 @@ def test_notices_of_many_servers_are_read(path: Path):
     assert reading.kind is Kind.BOUNCE
     found = [(each.address, each.verdict, each.status, each.cause) for each in reading.findings]
     assert found == expected(raw)
+
+
+# subject, what the server says, and the cause: in the languages that no file of notices has
+LANGUAGES = {
+    "czech": ("Nedoručená zpráva", "Uživatel neexistuje", "mailbox_missing"),
+    "danish": ("Din mail kunne ikke leveres", "ukendt modtager", "mailbox_missing"),
+    "finnish": ("Viestin toimitus ei onnistunut", "tuntematon vastaanottaja", "mailbox_missing"),
+    "greek": ("Αποτυχία παράδοσης", "άγνωστος παραλήπτης", "mailbox_missing"),
+    "hungarian": ("Kézbesíthetetlen levél", "A postafiók megtelt", "mailbox_full"),
+    "norwegian": ("Leveringen mislyktes", "ukjent mottaker", "mailbox_missing"),
+    "romanian": ("Mesaj nelivrat", "Cutia poștală este plină", "mailbox_full"),
+    "swedish": ("Leveransen gick inte fram", "okänd mottagare", "mailbox_missing"),
+    "taiwanese": ("退信通知", "使用者不存在", "mailbox_missing"),
+    "turkish": ("Teslim edilemeyen ileti", "Alıcı posta kutusu dolu", "mailbox_full"),
+    "ukrainian": ("Лист не доставлено", "такого користувача не існує", "mailbox_missing"),
+    "vietnamese": ("Thư không gửi được", "Người nhận không tồn tại", "mailbox_missing"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_notices_in_more_languages_are_read(language: str):
+    subject, said, cause = LANGUAGES[language]
+    head = f"From: postmaster@mx.example.net\nTo: news@sender.example\nSubject: {subject}\n\n"
+    reading = bounces.read(f"{head}<ann@example.org>: {said}\n".encode())
+    assert [(found.address, found.cause) for found in reading.findings] == [
+        ("ann@example.org", cause)
+    ]
+
+
+def test_a_mail_server_that_returns_a_mail_is_understood_in_any_language():
+    head, _, returned = dsn().partition(b"--b\nContent-Type: message/delivery-status")
+    returned = b"--b\n" + returned.partition(b"--b\n")[2]
+    head = head.replace(b"report; report-type=delivery-status", b"mixed")
+    head = head.replace(b"Delivery Status Notification (Failure)", b"Dim modd i'w gyrru")
+    head = head.replace(b"See below.", b"<ann@example.org>\n")
+    assert [found.address for found in bounces.read(head + returned).findings] == [
+        "ann@example.org"
+    ]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Absent du bureau", "Automatisk svar: Vår", "Automatikus válasz: Tavasz", "자동 회신: 봄",
+     "Răspuns automat: Primăvara", "Αυτόματη απάντηση: Άνοιξη", "Trả lời tự động: Xuân"],
+)  # fmt: skip
+def test_auto_replies_in_more_languages_are_known(subject: str):
+    raw = f"From: Ann <ann@example.org>\nSubject: {subject}\n\nUntil Monday.\n".encode()
+    assert bounces.read(raw).kind is Kind.AUTOREPLY
+
+
+def test_a_newsletter_about_bounces_is_none():
+    head = (
+        b"From: a@tips.example\nSubject: Returned mail explained\nList-Unsubscribe: <https://t>\n"
+    )
+    said = (
+        b"\nA 550 5.1.1 user unknown says that the mailbox does not exist. Ask ann@example.org.\n"
+    )
+    assert bounces.read(head + said).kind is Kind.NOT_BOUNCE
 
 
 @pytest.mark.parametrize("path", ORDINARY, ids=lambda path: path.stem)
@@ -102,6 +161,23 @@ def test_containers_in_containers_without_end_are_not_followed():
     )
     raw = b'From: a@b.example\nContent-Type: multipart/mixed; boundary="b0"\n\n' + layers
     assert bounces.read(raw).kind is Kind.NOT_BOUNCE
+
+
+def test_a_report_behind_a_thousand_empty_parts_is_found():
+    head, mark, rest = dsn().partition(b"--b\n")
+    (found,) = bounces.read(head + b"--b\n\n\n" * 1000 + mark + rest).findings
+    assert (found.address, found.status) == ("ann@example.org", "5.1.1")
+
+
+def test_a_mail_of_nothing_but_parts_is_not_walked_through_again_and_again(monkeypatch):
+    walked = []
+    walk = Message.walk
+    monkeypatch.setattr(
+        Message, "walk", lambda self: walked.append(len([*walk(self)])) or walk(self)
+    )
+    head = dsn().partition(b"--b\n")[0]
+    assert bounces.read(head + b"--b\n\n\n" * 120_000).kind is Kind.BOUNCE
+    assert max(walked, default=0) <= 250
 
 
 @settings(max_examples=150, deadline=None)

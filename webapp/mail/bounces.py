@@ -119,13 +119,15 @@ def _points(letter: Letter) -> int:
     has_codes = bool(codes.reply_codes(text) or codes.enhanced_codes(text))
     daemon, has_subject = _is_daemon(sender), bool(notice_words.SUBJECTS.search(subject))
     if not (has_words or has_codes or (daemon and has_subject)):
-        return 0
+        is_plain = daemon == 3 and letter.attached and reading_prose.names_somebody(letter)
+        return _ENOUGH if is_plain else 0  # in whatever language
     points = daemon + 2 * has_subject + bool(daemon and has_subject)
     points += 2 * has_words + has_codes + letter.attached + 2 * failed
     points += letter.first("return-path").strip() == "<>"
     points += has_words and reading_prose.names_somebody(letter)
     against = 0 if daemon == 3 else _is_personal(letter, subject)
     against += 2 * (not daemon and subject.startswith(("[", "(")))  # a list's, a ticket's
+    against += 2 * ("list-unsubscribe" in letter.headers and not (daemon or letter.attached))
     return points - against
 
 

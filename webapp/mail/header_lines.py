@@ -22,6 +22,9 @@ def divide(text: str) -> tuple[str, str]:
     lines = text.split("\n")
     start = 0
     while start < len(lines):
+        if ":" not in lines[start]:
+            start += 1
+            continue
         names, end = _header_run(lines, start)
         if len(names) >= 3 and names & _TRACES and len(names & (_TRACES | _USUAL)) >= 3:
             return "\n".join(lines[:start]), "\n".join(lines[start:])

@@ -106,11 +106,16 @@ def _take(head: Message, body: bytes, found: _Parts, depth: int) -> None:
 
 
 def _parts(head: Message, body: bytes) -> list[bytes]:
-    """The parts of a container; [] where its boundary never comes."""
+    """The first parts of a container; of more than _MAX_PARTS, the reports among the others too.
+    [] where its boundary never comes."""
     boundary = _parameter(head, "boundary").encode("utf-8", "surrogateescape")
     if not boundary:
         return []
-    pieces = (b"\n" + body).split(b"\n--" + boundary, _MAX_PARTS)[1:]
+    pieces = (b"\n" + body).split(b"\n--" + boundary)[1:]
+    if len(pieces) > _MAX_PARTS:
+        half = _MAX_PARTS // 2
+        reports = [piece for piece in pieces[half:] if b"message/" in piece[:300].lower()]
+        pieces = [*pieces[:half], *reports[:half]]
     return [piece.partition(b"\n")[2] for piece in pieces if not piece.startswith(b"--")]
 
 

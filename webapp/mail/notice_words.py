@@ -38,7 +38,11 @@ SUBJECTS = _any(
     r"mancat[ao] (consegna|recapito)|impossibile|onbestelbaar|niet (bezorgd|afgeleverd)",
     r"недостав|не доставлен|возвра|退信|投递|无法|送信(でき|不能|エラー|失敗)|配信(でき|不能"
     r"|エラー|失敗)",
-    r"配送(でき|不能|エラー|失敗)|エラー|不達|返送|전송 실패|niedostarcz|zwrot|nezdařil|leverans",
+    r"配送(でき|不能|エラー|失敗)|エラー|不達|返送|전송 실패|배달되지|niedostarcz|zwrot|leverans",
+    r"nezdařil|nedoruč|doručit|levering|levere[st]\b|toimit(us|et|tam)|kézbesít|iletileme",
+    r"teslim edil",
+    r"livrat|không (gửi|thể)|не доставлено|повернен|δεν παραδόθηκε|παράδοση|לא ניתן למסירה",
+    r"تعذر التسليم|無法(傳遞|送達)|退信通知",
 )
 # what the text says of a message that did not arrive
 FAILURES = _any(
@@ -62,6 +66,11 @@ FAILURES = _any(
     r"niet (bezorgd|worden|afgeleverd)|не (удалось|может|был|доставлен)|невозможно|ошибк",
     r"でき(ません|な)|失敗|届き?(ません|かなかった)|エラー|宛先不明|配達|无法|失败|退回|被退"
     r"|不存在|실패",
+    r"kunne? (inte|ikke) (bli )?lever|mislyk(ke)?[dt]es|gick inte att leverera"
+    r"|ei (voitu|onnistunut)|nepodařilo|nezdařil|nelze doruč|nie (można|udało)|nie powiod"
+    r"|nem sikerült|kézbesíthetetlen",
+    r"(teslim|iletil)\w* ?(edil)?eme|nu a putut fi|nelivrat|không (thể|gửi)|не (вдалос|вдалося)",
+    r"δεν (παραδόθηκε|ήταν δυνατή)|απέτυχε|αποτυχία|נכשלה|לא ניתן|تعذر|فشل|無法|못했습니다",
     r"is not accepting|does ?n.t have an?|unrouteable|quota|over its|out of .{0,12}space"
     r"|no mailbox",
 )
@@ -73,6 +82,9 @@ DELAYS = _any(
     r"(continue|keep)s? (to )?try|transient non-?fatal errors|temporary (delivery )?(fail|prob)",
     r"will be (attempted|tried) again|queued for (retry|delivery)|noch nicht zugestellt",
     r"weitere? (zustell)?versuch|n'a pas encore|nouvelle tentative|seguir[aá] intentando|再送",
+    r"verzögert|retardée?\b|aún no (se )?ha|ainda não foi|non (è|e') (ancora )?stat\w+ ancora",
+    r"ancora (stat\w+ )?(consegnat|recapitat)|ritardo|nog niet (bezorgd|afgeleverd)|vertraagd",
+    r"försenad|forsinket|viivästy|zpožděn|opóźni|késik|gecik|întârzi|затрим|задержан|延迟|延遲|遅延|지연",
 )
 # where the returned mail begins, when its headers do not show it
 DIVIDERS = _any(
@@ -125,7 +137,10 @@ REPLY_SUBJECTS = _any(
     r"risposta automatica|fuori (sede|ufficio)|automatisch antwoord|afwezig|fuera de la oficina",
     r"自動(応答|返信|回答)|不在(の|連絡|通知)|自动(回复|答复)|автоответ|автоматический ответ"
     r"|부재중",
-    r"autosvar|autom[aá]tick[aá] odpov|automatyczna odpowied|otomatik yanıt|ausente",
+    r"autosvar|automatisk svar|autom[aá]tick[aá] odpov|automatyczna odpowied",
+    r"otomatik yanıt|ausente|mimo kancelář|^(olen )?poissa\b|^fravær|^frånvaro",
+    r"automaattinen vastaus|automatikus válasz|răspuns automat|автоматична відповідь|absente? du",
+    r"αυτόματη απάντηση|תשובה אוטומטית|رد تلقائي|trả lời tự động|自動回覆|자동 (회신|응답)",
 )
 COMPLAINT_SUBJECTS = _any(
     r"^complaint about message from|^(\w+ )?abuse (report|complaint)|^feedback loop"

@@ -8,13 +8,16 @@ from flufl.bounce import all_failures
 from webapp.mail.findings import MAX_RECIPIENTS
 
 MAX_BYTES = 30_000
+_MAX_DASHES = 200  # it walks through all parts once for each of its detectors
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it tells of every stumble
 
 
 def addresses(raw: bytes) -> tuple[list[str], list[str]]:
-    """(temporary, permanent) failures it finds in the first MAX_BYTES; empty where it stumbles."""
+    """(temporary, permanent) failures it finds in the first MAX_BYTES, or so many parts of them;
+    empty where it stumbles."""
+    pieces = raw[:MAX_BYTES].split(b"\n--", _MAX_DASHES)[:_MAX_DASHES]
     try:
-        temporary, permanent = all_failures(email.message_from_bytes(raw[:MAX_BYTES]))
+        temporary, permanent = all_failures(email.message_from_bytes(b"\n--".join(pieces)))
     except Exception:  # IndexError without From, and more; it was written for well-formed mail
         return [], []
     return _texts(temporary), _texts(permanent)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from webapp.mail import codes
 from webapp.mail.causes import Cause
-from webapp.mail.sayings import BY_STATUS, BY_SUBJECT, LOUD, PLAIN
+from webapp.mail.sayings import BY_STATUS, BY_SUBJECT, LOUD, PLAIN, VAGUE
 
 MAX_WORDS = 1500
 NOBODY_THERE = (Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING)
@@ -21,7 +21,7 @@ _NOISE = re.compile(
 _PATTERNS = {
     name: [(cause, re.compile("|".join(f"(?:{saying})" for saying in sayings)))
            for cause, sayings in table]
-    for name, table in (("loud", LOUD), ("plain", PLAIN))
+    for name, table in (("loud", LOUD), ("plain", PLAIN), ("vague", VAGUE))
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def _cause_of(words: str, code: int, status: str) -> Cause:
     number = status.partition(".")[2]
     is_temporary = status.startswith("4") or (not status and 400 <= code < 500)
     by_number = BY_STATUS.get(number)
-    plain = _said("plain", words)
+    plain = _said("plain", words) or _said("vague", words)
     loud = _said("loud", words, skip=None if is_temporary else Cause.GREYLISTED)
     if plain in NOBODY_THERE and plain is by_number and loud is not Cause.UNREACHABLE:
         return plain

@@ -74,7 +74,7 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"unauthenticated (e?-?mail|message)",
             r"(reverse|ptr|forward)[ -]?(dns|record|lookup)",
             r"reverse (mapping|hostname|address)|no ptr\b|\bptr\b.{0,40}(not|missing|record)",
-            r"cannot find your (reverse )?hostname|ip name (lookup|possibly forged)",
+            r"cannot find your (reverse )?hostname|ip name (lookup|possibly forged)|mauvais ptr",
             r"from: header.{0,60}(not compliant|rfc 5322)",
         ),
     ),
@@ -92,7 +92,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"(infected|contains? (a )?(virus|malware)|blocked attachment|banned (file|content))",
             r"(attachment|file type|executable).{0,40}(not (allowed|permitted|accepted)|blocked)",
             r"headers? too (large|big|long)|スパム|迷惑メール|ウイルス|垃圾邮件",
-            r"unsolicited (mail|bulk|e-?mail)",
+            r"unsolicited (mail|bulk|e-?mail)|(probability|likelihood|chance) of (being )?spam",
+            r"\bdt:spm\b",  # NetEase
         ),
     ),
     (
@@ -113,6 +114,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"bad (helo|ehlo)|helo.{0,40}(reject|invalid)|my name was rejected",
             r"may not have permission|permission to (post|send)|not (a )?member of|closed list",
             r"acc[eè]s refus|zugriff verweigert|拒否|拒绝",
+            r"\b(messages?|mails?) from .{0,60}were ?n[o']t sent",  # Outlook
+            r"\((rtr|rly|con|dns|hvu|cr):\w+\)|\brly:\w+",  # AOL
         ),
     ),
     (
@@ -122,7 +125,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"|requests|concurrent|sessions|invalid)",
             r"rate[ -]?limit|slow(ing)? down|throttl|(connection|message|sending) rate",
             r"(daily|hourly|sending|message) (message )?(limit|quota).{0,30}(exceed|reach)",
-            r"receiving (mail|messages?) (at a rate|too quickly)|unusual rate",
+            r"receiving (mail|messages?) (at a rate|too quickly)|unusual rate|frequency limited",
+            r"sending (too fast|too quickly)|\(dyn:\w+\)",
             r"deferred due to (unexpected|high|excessive)",
         ),
     ),
@@ -133,7 +137,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"|relay not permitted|unable to relay|we do not relay|not a (gateway|open relay)",
             r"authentication (is )?required|authenticate first|must authenticate",
             r"sender (address |e-?mail )?(is |was )?(rejected|denied|not (allowed|verified|owned))",
-            r"(domain|identity|address) (is )?not (verified|owned)",
+            r"(domain|identity|address) (is )?not (verified|owned)|sender verif\w+ failed",
+            r"^\W*(\d{3}[ -])?verification failed for",
             r"(invalid|bad|unknown|unresolvable|verify) (sender|return|from|envelope) "
             r"|domain of sender|sender('s)? domain|purported responsible",
         ),
@@ -153,7 +158,9 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"|satur)",
             r"postfach.{0,30}(voll|überfüllt)|speicherplatz|kontingent",
             r"(buz[oó]n|casilla|bandeja).{0,30}llen[oa]|cuota|caixa.{0,30}(cheia|lotada)",
-            r"casella.{0,30}piena|переполнен|превышен.{0,30}(квот|объ|лимит)",
+            r"casella.{0,30}piena|brevlåda.{0,20}full|postkasse.{0,20}fuld|postilaatikko.{0,20}täynnä",
+            r"schránka.{0,20}pln|skrzynka.{0,30}(pełn|przepełn)|postafiók.{0,20}(megtelt|tele)",
+            r"kutusu.{0,20}dolu|cutia.{0,30}plin|переповнен|γεμάτο|переполнен|превышен.{0,30}(квот|объ|лимит)",
             r"容量|一杯|いっぱい|満杯|オーバー|(邮箱|信箱|空间).{0,8}满|가득|초과",
         ),
     ),
@@ -212,7 +219,8 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
             r"(un|not )able to (contact|connect|reach|open)|(could|can)( ?not|n't) (contact|connect"
             r"|reach|establish|open)|lost connection|name server:? (timeout|time out)",
             r"(too many|exceeded|maximum).{0,12}hops?|hop count|loop(s|ing|ed)?\b|loops back",
-            r"service (is )?(currently |temporarily )?(not |un)available|host name lookup failure",
+            r"(service|resource)s? (is |are )?(currently |temporarily )?(not |un)available",
+            r"host name lookup failure",
             r"接続(でき|に失敗)|タイムアウト|verbindung.{0,40}(fehlgeschlagen|nicht)|连接",
         ),
     ),
@@ -285,9 +293,26 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
             r"|нет)",
             r"несуществующ|(用户|收件人|邮箱|地址|帐号|账号).{0,12}(不存在|未找到|无效|错误|没有)"
             r"|不存在",
+            r"no valid recipients for this",
+            r"(okänd|ukendt|ukjent|tuntematon) (användare|mottagare|bru[gk]er"
+            r"|modtager|mottaker|käyttäjä|vastaanottaja)|(uživatel|příjemce|adresa).{0,30}(neexist"
+            r"|neznám)",
+            r"ismeretlen (felhasználó|címzett)|(kullanıcı|alıcı|adres)\w*.{0,30}(yok|bulunamadı"
+            r"|bilinmiyor)|(utilizator|destinatar)\w*.{0,20}(necunoscut|inexistent)|nu există",
+            r"(користувач|адресат|скриньк)\w*.{0,30}(не (існує|знайден)|невідом)|άγνωστος (χρήστης"
+            r"|παραλήπτης)|(người (dùng|nhận)|địa chỉ).{0,30}không tồn tại|使用者不存在",
             r"존재하지|사용자.{0,6}없|찾을 수 없|(użytkownik|adresat|skrzynka).{0,30}(nie istnieje"
             r"|niezn)",
         ),
     ),
-    (Cause.BLOCKED_REPUTATION, (r"access denied|blocked|not accept|refused|rejected|denied",)),
+]
+# Sayings of any refusal, that count where nothing else is said.
+VAGUE: list[tuple[Cause, tuple[str, ...]]] = [
+    (
+        Cause.BLOCKED_REPUTATION,
+        (
+            r"access denied|blocked|not accept|refused|rejected|denied|banned",
+            r"administrative prohibition",
+        ),
+    ),
 ]
