@@ -47,7 +47,8 @@ def test_help_teaches_the_first_steps(call: Callable):
 @pytest.mark.parametrize("command", sorted(commands.commands))
 def test_every_command_explains_itself(command: str):
     assert commands.commands[command].help
-    assert all(getattr(option, "help", "") for option in commands.commands[command].params)
+    options = [each for each in commands.commands[command].params if each.name != "files"]
+    assert all(getattr(option, "help", "") for option in options)
 
 
 def test_init_makes_the_owner_and_the_first_workspace(call: Callable, tmp_path: Path):
@@ -143,3 +144,11 @@ def test_a_receiver_without_a_port_is_refused_with_a_sentence(call: Callable):
         2,
         "email-tracker: BOUNCE_PORT is not set: give the receiver a port.",
     )
+
+
+def test_data_centres_are_named_listed_and_forgotten(call: Callable, tmp_path: Path):
+    call("init", *OWNER, "--password", "long enough, surely")
+    (tmp_path / "cloud.json").write_text('[{"ipv4Prefix": "192.0.2.0/24"}]')
+
+    assert "cloud: 1 networks" in call("data-centres", f"{tmp_path}/cloud.json").stdout
+    assert "No networks are known" in call("data-centres", "--forget", "cloud").stdout

@@ -4,13 +4,14 @@ import os
 import secrets
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import click
 from flask import Flask
 from flask_security.utils import hash_password
 from sqlalchemy import select
 
-from webapp import create_app, replaying_cli, settings
+from webapp import create_app, data_centres_cli, replaying_cli, settings
 from webapp.accounts import inviting, signing_in
 from webapp.accounts.models import User
 from webapp.delivery import adopting
@@ -203,6 +204,23 @@ def adopt() -> None:
     for line in why:
         click.echo(line)
     click.echo("Adopted: mail leaves again." if why else "No host is in doubt of this database.")
+
+
+@commands.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--forget", metavar="NAME", help="Know the networks of that name no more.")
+def data_centres(files: tuple[Path, ...], forget: str | None) -> None:
+    """Name networks of data centres, so that opens and clicks from there count as a machine's.
+
+    FILES hold networks (192.0.2.0/24, 2001:db8::/32) in any form: one a line, or the JSON that the
+    operators of clouds publish. Each file takes the place of what was read under its name before.
+    What was counted already is judged again. Without FILES it says what is known.
+    """
+    app = _current_app()
+    if forget:
+        data_centres_cli.forget(app, forget)
+    data_centres_cli.keep(app, files)
+    data_centres_cli.say(app)
 
 
 @commands.command()

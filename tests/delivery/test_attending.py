@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from tests import makers
-from webapp.delivery import attending, recording, selecting, tokens
+from webapp.delivery import attending, locating, recording, selecting, tokens
 from webapp.delivery.models import Recipient, Tally
 from webapp.delivery.models_following import Attention, FollowedLink, LinkClick
 from webapp.delivery.selecting import Selection
@@ -102,15 +102,41 @@ def test_history_is_judged_anew_in_chunks_when_the_rules_change(copies, monkeypa
     version = db.session.scalar(select(Tally.version))
     assert not attending.are_old()
     monkeypatch.setattr(attention, "RULES_VERSION", attention.RULES_VERSION + 1)
-    monkeypatch.setattr(
-        attention, "judge", lambda seen, left_at: [attention.Why.SCANNER] * len(seen)
-    )
+    monkeypatch.setattr(attention, "judge", lambda seen, *_: [attention.Why.SCANNER] * len(seen))
 
     assert attending.are_old()
     assert [attending.judge_old(2), attending.judge_old(2), attending.judge_old(2)] == [2, 1, 0]
     assert {judged(copy)[:2] for copy in copies} == {("machine", "scanner")}
     assert not attending.are_old()
     assert db.session.scalar(select(Tally.version)) > version
+
+
+def test_history_is_judged_anew_when_a_data_centre_becomes_known_and_forgotten(copies) -> None:
+    say(copies[0], ReportKind.OPENED, network="192.0.2.0/24")
+    say(copies[1], ReportKind.OPENED, network="198.51.100.0/24")
+    assert not attending.are_old()
+
+    locating.keep("a cloud", ["192.0.2.0/23"])
+    assert attending.are_old()
+    while attending.judge_old():
+        pass
+    assert judged(copies[0])[:2] == ("machine", "data_centre")
+    assert judged(copies[1])[:2] == ("human", "")
+
+    assert locating.forget("a cloud")
+    while attending.judge_old():
+        pass
+    assert judged(copies[0])[:2] == ("human", "")
+    assert not attending.are_old()
+
+
+def test_the_same_list_read_again_changes_nothing(copies) -> None:
+    locating.keep("a cloud", ["192.0.2.0/23"])
+    say(copies[0], ReportKind.OPENED, network="192.0.2.0/24")
+    locating.keep("a cloud", ["192.0.2.0/23"])
+
+    assert judged(copies[0])[:2] == ("machine", "data_centre")
+    assert not attending.are_old()
 
 
 def test_what_is_left_of_a_copy_that_is_gone_holds_nothing_up(copies, monkeypatch) -> None:

@@ -81,6 +81,16 @@ def test_one_link_pressed_twice_is_impatience() -> None:
     assert judge([fetch(60, "1"), fetch(61, "1")], LEFT) == [None, None]
 
 
+def test_nobody_reads_mail_in_a_data_centre_but_by_a_mailboxs_proxy() -> None:
+    seen = [
+        fetch(60, network="192.0.2.0/24"),
+        fetch(60, network="198.51.100.0/24"),
+        fetch(60, network="192.0.2.0/24", user_agent=GMAIL),
+        fetch(60),
+    ]
+    assert judge(seen, LEFT, {"192.0.2.0/24"}) == [Why.DATA_CENTRE, None, Why.GMAIL, None]
+
+
 def test_nobody_reads_and_clicks_within_five_seconds() -> None:
     assert judge([fetch(4), fetch(4, "1"), fetch(6, "1")], LEFT) == [None, Why.TOO_EARLY, None]
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Row, bindparam, delete, select
+from sqlalchemy import Row, bindparam, delete, func, or_, select
 
 from webapp import rows as many
 from webapp.columns import Ids, is_among
-from webapp.delivery import tallying
+from webapp.delivery import locating, tallying
+from webapp.delivery.locating import Rules
 from webapp.delivery.models import Event, Recipient
 from webapp.delivery.models_following import Attention, FollowedLink, LinkClick
 from webapp.extensions import db
@@ -51,21 +52,22 @@ def judge(copy_ids: Iterable[int]) -> None:
     ).all()
     events = _events([row.id for row in copies])
     numbers = _numbers({row.bulk_email_id for row in copies})
+    rules = locating.rules()
     judged, clicks = [], []
     for copy in copies:
-        seen = look(events.get(copy.id, []), copy.first_tried_at)
-        judged += [_row(copy, seen)] if seen else []
+        seen = look(events.get(copy.id, []), copy.first_tried_at, rules)
+        judged += [(*_row(copy, seen), rules.mark)] if seen else []
         clicks += _clicks(copy, seen, numbers[copy.bulk_email_id])
     _store(wanted, judged, clicks)
 
 
-def look(events: Sequence[Event | Row], left_at: datetime | None) -> list[Seen]:
+def look(events: Sequence[Event | Row], left_at: datetime | None, rules: Rules) -> list[Seen]:
     """The opens and clicks among the Events of one copy, each judged in sight of the others: the
     first of them, so that a program that never stops does not hold up everybody else."""
     mine = [event for event in events if event.kind in KINDS and not event.is_conflict]
     mine = sorted(mine, key=lambda event: (event.happened_at, event.id))[:MOST_JUDGED]
     fetches = [fetch_of(event) for event in mine]
-    whys = attention.judge(fetches, left_at)
+    whys = attention.judge(fetches, left_at, rules.data_centres)
     return [Seen(*each) for each in zip(mine, fetches, whys, strict=True)]
 
 
@@ -88,7 +90,8 @@ def fetch_of(event: Event | Row) -> Fetch:
 def judge_old(most: int = CHUNK) -> int:
     """Judge again some of what was judged under older rules; how many (0: none is left). Commits:
     whoever dies in between leaves the rest to the next."""
-    is_old = Attention.rules < attention.RULES_VERSION
+    mark = locating.rules().mark
+    is_old = or_(Attention.rules < mark, Attention.rules > mark)  # as an index can find it
     ids = db.session.scalars(
         select(Attention.recipient_id).where(is_old).order_by(Attention.recipient_id).limit(most)
     ).all()
@@ -106,8 +109,9 @@ def judge_old(most: int = CHUNK) -> int:
 
 def are_old() -> bool:
     """Whether anything was judged under older rules."""
-    is_old = Attention.rules < attention.RULES_VERSION
-    return db.session.scalar(select(Attention.recipient_id).where(is_old).limit(1)) is not None
+    ends = [select(end(Attention.rules)).scalar_subquery() for end in (func.min, func.max)]
+    lowest, highest = db.session.execute(select(*ends)).one()
+    return lowest is not None and {lowest, highest} != {locating.rules().mark}
 
 
 def _events(ids: Sequence[int]) -> dict[int, list[Row]]:
@@ -150,7 +154,7 @@ def _row(copy, seen: Sequence[Seen]) -> tuple:
     clicked = _by(seen, ReportKind.CLICKED)
     if clicked[0] == HUMAN and opened[0]:
         opened = HUMAN, ""  # who clicks has it open
-    return (copy.id, copy.bulk_email_id, *opened, *clicked, attention.RULES_VERSION)
+    return (copy.id, copy.bulk_email_id, *opened, *clicked)
 
 
 def _by(seen: Sequence[Seen], kind: ReportKind) -> tuple[str, str]:

@@ -1,9 +1,11 @@
 """Opens and clicks: where the links of an email lead, and who it was that followed them."""
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.columns import BigId
+from webapp.columns import BigId, UtcDateTime
 from webapp.extensions import db
 
 
@@ -23,8 +25,8 @@ class FollowedLink(db.Model):
 
 class Attention(db.Model):
     """Who opened one copy and who clicked in it, as mail.attention judges all its Events under
-    `rules`, its version then: "human", "machine" or "" for nobody, each with the evidence. Made of
-    Events alone, so it can be made anew."""
+    `rules`, their mark then (locating.rules): "human", "machine" or "" for nobody, each with the
+    evidence. Made of Events alone, so it can be made anew."""
 
     __tablename__ = "attentions"
     __table_args__ = (
@@ -40,7 +42,7 @@ class Attention(db.Model):
     opened_why: Mapped[str] = mapped_column(String(20), default="")
     clicked_by: Mapped[str] = mapped_column(String(10), default="")
     clicked_why: Mapped[str] = mapped_column(String(20), default="")
-    rules: Mapped[int] = mapped_column(SmallInteger)
+    rules: Mapped[int]
 
 
 class LinkClick(db.Model):
@@ -53,3 +55,15 @@ class LinkClick(db.Model):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     bulk_email_id: Mapped[int] = mapped_column(ForeignKey("bulk_emails.id", ondelete="CASCADE"))
     is_human: Mapped[bool]
+
+
+class DataCentre(db.Model):
+    """Networks that the operator names under one name, one a line; `mark` is a checksum."""
+
+    __tablename__ = "data_centres"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    networks: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]
+    mark: Mapped[int]
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail
-from webapp.delivery import attending, selecting, suppressing, tokens
+from webapp.delivery import attending, locating, selecting, suppressing, tokens
 from webapp.delivery.models import Attempt, Event, MatchedBy, Recipient, Tally
 from webapp.delivery.models_following import Attention
 from webapp.delivery.statuses import (
@@ -205,7 +205,8 @@ def _events(copy: Recipient) -> list[Entry]:
         .order_by(Event.id)
     )
     events = rows.all()
-    seen = {each.event.id: each for each in attending.look(events, copy.first_tried_at)}
+    looked = attending.look(events, copy.first_tried_at, locating.rules())
+    seen = {each.event.id: each for each in looked}
     return [_event(row, seen.get(row.id)) for row in events]
 
 

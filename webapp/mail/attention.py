@@ -13,7 +13,7 @@ of these two speaks of a person, of whom it hides the place and the program.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -37,6 +37,7 @@ class Why(StrEnum):
     YAHOO = "yahoo"
     SCANNER = "scanner"
     NO_AGENT = "no_agent"
+    DATA_CENTRE = "data_centre"
     TOO_EARLY = "too_early"
     BURST = "burst"
 
@@ -51,6 +52,7 @@ WORDS: dict[Why, str] = {
     Why.YAHOO: "Yahoo's picture proxy loads a picture when the mail is opened",
     Why.SCANNER: "a program that checks links names itself",
     Why.NO_AGENT: "it did not say what program it is",
+    Why.DATA_CENTRE: "it came from a data centre, where programs run and nobody reads mail",
     Why.TOO_EARLY: "it came within seconds of the handing over, before anybody can have read it",
     Why.BURST: "several links within two seconds, as security gateways do",
 }
@@ -90,10 +92,13 @@ def is_machine(why: Why | None) -> bool:
     return why is not None and why not in PROXIES
 
 
-def judge(fetches: Sequence[Fetch], left_at: datetime | None) -> list[Why | None]:
+def judge(
+    fetches: Sequence[Fetch], left_at: datetime | None, data_centres: Container[str] = ()
+) -> list[Why | None]:
     """Of each the evidence of what it was, None for what only a human is likely to do. `left_at`
-    is when the copy was first handed over; None: never, as far as is known."""
-    found = [_alone(fetch, left_at) for fetch in fetches]
+    is when the copy was first handed over; None: never, as far as is known. `data_centres` says
+    of a network whether it is in one."""
+    found = [_alone(fetch, left_at, data_centres) for fetch in fetches]
     clicks = [fetch for fetch in fetches if fetch.link]
     traps = [fetch for fetch in fetches if fetch.is_hidden]
     for place, fetch in enumerate(fetches):
@@ -106,7 +111,7 @@ def judge(fetches: Sequence[Fetch], left_at: datetime | None) -> list[Why | None
     return found
 
 
-def _alone(fetch: Fetch, left_at: datetime | None) -> Why | None:
+def _alone(fetch: Fetch, left_at: datetime | None, data_centres: Container[str]) -> Why | None:
     """What one fetch gives away by itself."""
     if fetch.is_hidden:
         return Why.HIDDEN_LINK
@@ -124,7 +129,7 @@ def _alone(fetch: Fetch, left_at: datetime | None) -> Why | None:
     wait = CLICKED_AT_ONCE if fetch.link else AT_ONCE
     if left_at is not None and fetch.at < left_at + wait:
         return Why.TOO_EARLY
-    return why
+    return why or (Why.DATA_CENTRE if fetch.network in data_centres else None)
 
 
 def _agent(user_agent: str) -> Why | None:
