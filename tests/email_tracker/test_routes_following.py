@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from tests import makers
 from tests.cast import signed_in_client
@@ -216,3 +217,18 @@ def test_a_copy_is_not_asked_about_for_ever(client, mail) -> None:
 
     assert follow(client, mail.hrefs[0]).status_code == 302
     assert count(Arrival) == 0
+
+
+def test_while_the_database_is_away_a_link_asks_for_a_minute_and_forged_ones_are_no_page(
+    client, mail, monkeypatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr(db.session, "execute", away)
+    link, picture = follow(client, mail.hrefs[0]), follow(client, mail.picture)
+
+    assert (link.status_code, link.headers["Retry-After"], link.location) == (503, "60", None)
+    assert "This link needs a minute" in link.text
+    assert (picture.status_code, picture.mimetype) == (200, "image/gif")
+    assert follow(client, "/c/1/1-abc").status_code == 404

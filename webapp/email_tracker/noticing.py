@@ -7,7 +7,7 @@ worker that digests what providers report, by the same rules.
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.bulk_email.models import BulkEmail
@@ -50,8 +50,13 @@ class Found:
     target: str | None = None
 
 
+class AwayError(Exception):
+    """The address is ours, but the database cannot be asked where it leads."""
+
+
 def find_link(key: bytes, token: str, number: int) -> Found | None:
-    """None for an address that is not ours, bit by bit; of absent rows nobody is told either."""
+    """None for an address that is not ours, bit by bit; of absent rows nobody is told either.
+    AwayError where it is ours and nothing can be looked up."""
     recipient_id = tokens.read_click_token(key, token, number)
     row = _row(recipient_id, number) if recipient_id else None
     if row is None:
@@ -63,6 +68,7 @@ def find_link(key: bytes, token: str, number: int) -> Found | None:
 
 
 def find_picture(key: bytes, token: str) -> Found | None:
+    """As find_link."""
     recipient_id = tokens.read_open_token(key, token)
     row = _row(recipient_id, 0) if recipient_id else None
     return _found(row, None, None) if row else None
@@ -70,7 +76,18 @@ def find_picture(key: bytes, token: str) -> Found | None:
 
 def _row(recipient_id: int, number: int):
     """The copy with where its link leads; "" where there is no such link."""
-    found = db.session.execute(
+    try:
+        found = db.session.execute(_look(recipient_id, number)).first()
+    except SQLAlchemyError as error:
+        log.exception("link_not_found_out", copy=recipient_id)
+        raise AwayError from error
+    finally:
+        db.session.rollback()  # so that nothing is held while we store
+    return found
+
+
+def _look(recipient_id: int, number: int) -> Select:
+    return (
         select(
             Recipient.id,
             Recipient.workspace_id,
@@ -86,9 +103,7 @@ def _row(recipient_id: int, number: int):
             & (FollowedLink.number == number),
         )
         .where(Recipient.id == recipient_id)
-    ).first()
-    db.session.rollback()  # so that nothing is held while we store
-    return found
+    )
 
 
 def _found(row, number: int | None, target: str | None) -> Found:

@@ -1,12 +1,13 @@
 """Where the links and the picture of a mail lead whose clicks and opens are counted.
 
 Nobody signs in here and no cookie is set. The addresses are signed, so a changed one is no page;
-where a link leads stands in the database, so this is no open redirect.
+where a link leads stands in the database, so this is no open redirect. While the database is away
+the picture comes all the same, and a link says that it will lead on in a minute.
 """
 
 import base64
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, render_template, request
 
 from webapp import queue
 from webapp.email_tracker import jobs, noticing
@@ -25,7 +26,11 @@ links = Blueprint("links", __name__)
 @links.get("/c/<int:number>/<token>")
 def click(number: int, token: str) -> Response:
     """On to where the link leads, at once."""
-    found = noticing.find_link(_key(), token, number)
+    try:
+        found = noticing.find_link(_key(), token, number)
+    except noticing.AwayError:
+        page = render_template("email_tracker/link_away.html")
+        return Response(page, 503, _HEADERS | {"Retry-After": "60"})
     if found is None:
         return _nothing()
     _note(found)
@@ -37,7 +42,10 @@ def click(number: int, token: str) -> Response:
 @links.get("/o/<token>")
 def opened(token: str) -> Response:
     """A picture of one point, clear."""
-    found = noticing.find_picture(_key(), token)
+    try:
+        found = noticing.find_picture(_key(), token)
+    except noticing.AwayError:
+        return Response(GIF, 200, _HEADERS, mimetype="image/gif")
     if found is None:
         return _nothing()
     _note(found)
