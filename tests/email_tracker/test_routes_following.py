@@ -219,6 +219,24 @@ def test_a_copy_is_not_asked_about_for_ever(client, mail) -> None:
     assert count(Arrival) == 0
 
 
+def test_the_recipients_tab_has_buttons_for_who_opened_and_who_clicked(
+    app, client, cast, mail
+) -> None:
+    follow(client, mail.hrefs[0])
+    follow(client, mail.picture, "Mozilla/5.0")
+    digest(app)
+    alice = signed_in_client(app, cast.alice)
+    page = f"/w/acme/emails/{mail.copy.bulk_email_id}/recipients"
+
+    html = alice.get(page).text
+    assert re.findall('id="show-(opened|clicked)[^>]*>([^<]+)<', html) == [
+        ("opened", "Opened 1"),
+        ("clicked", "Clicked 1"),
+    ]
+    assert "Ann" in alice.get(f"{page}?show=clicked").text
+    assert "Nobody here" in alice.get(f"{page}?show=opened-machine").text
+
+
 def test_while_the_database_is_away_a_link_asks_for_a_minute_and_forged_ones_are_no_page(
     client, mail, monkeypatch
 ) -> None:

@@ -28,6 +28,7 @@ from webapp.email_tracker import (
     unmatched,
     wording,
 )
+from webapp.email_tracker.attention import Attentions, Follows
 from webapp.email_tracker.plugin import PLUGIN, stats_form
 from webapp.email_tracker.summing_up import Figures
 from webapp.extensions import db
@@ -175,10 +176,12 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
     product = current_app.config["SETTINGS"].product_name
     settled = listing.is_settled(bulk_email, tally)
     books = tallying.books(tally)
+    seen = summing_up.attentions(bulk_email, tally)
     return {
         "workspace": bulk_email.workspace,
         "email": bulk_email,
         "query": query,
+        "attention_filters": _attention_filters(seen, attention.follows(bulk_email, seen)),
         "books": books,
         "lines": [(copy, wording.say(copy, product), wording.next_try(copy)) for copy in copies],
         "cursor": cursor,
@@ -194,6 +197,18 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
     }
+
+
+def _attention_filters(seen: Attentions, follows: Follows) -> list[tuple[str, str, int]]:
+    """(filter, its words, how many) of what is counted; machines where there are any."""
+    found = []
+    for name, counted in (("opened", follows.opens), ("clicked", follows.clicks)):
+        if counted:
+            found.append((name, name.capitalize(), seen.human[name]))
+        if counted and seen.machines[name]:
+            show = f"{name}-machine"
+            found.append((show, f"{name.capitalize()} by machines only", seen.machine[name]))
+    return found
 
 
 def _link_words(show: str) -> dict[str, str]:

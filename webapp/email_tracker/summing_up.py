@@ -165,6 +165,14 @@ def destinations(bulk_email: BulkEmail, tally: Tally) -> list[Destination]:
     return [Destination(*row) for row in rows]
 
 
+def attentions(bulk_email: BulkEmail, tally: Tally | None) -> Attentions:
+    """Who opened and who clicked; of a large email as it was counted last."""
+    if tally is None or tally.selected <= COUNTED_AT_ONCE:
+        return attention.read(attention.count(bulk_email.id))
+    kept = db.session.get(Insight, bulk_email.id)
+    return attention.read(kept.data.get("attention") if kept else None)
+
+
 def _count(bulk_email: BulkEmail) -> dict:
     """Plain JSON, read by _read."""
     sums = _sums(bulk_email.id)
