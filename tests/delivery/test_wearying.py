@@ -3,14 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from tests import makers
 from tests.delivery.test_recording import record, say
 from webapp.bulk_email import sweeping
 from webapp.bulk_email.models import BulkEmail
-from webapp.delivery import suppressing, wearying
+from webapp.delivery import recording, suppressing, wearying
 from webapp.delivery.models import Recipient, Suppression
+from webapp.delivery.models_wearying import SoftBounce
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
 from webapp.lib import clock
@@ -115,3 +116,47 @@ def test_what_our_own_relay_refused_until_the_deadline_counts_too(copies) -> Non
     sweeping.expire()
 
     assert paused().reason.startswith("6 emails did not get through")
+
+
+def hear_untracked(*said) -> None:
+    recording.record(said, makers.TOKEN_KEY, only_suppress=True)
+    db.session.commit()
+
+
+def test_while_the_tracker_is_off_five_pause_too_and_no_status_moves(copies) -> None:
+    for copy in copies[:5]:
+        hear_untracked(say(copy, ReportKind.BOUNCED_SOFT, **FULL), say(copy, ReportKind.PROCESSED))
+        assert (paused() is not None) == (copy is copies[4])
+
+    assert paused().reason.endswith("The last one: The mailbox is full.")
+    assert {copy.status for copy in copies} == {Status.QUEUED}
+
+
+def test_while_off_what_got_through_or_has_no_reason_is_not_counted(copies) -> None:
+    for copy in copies[:4]:
+        hear_untracked(say(copy, ReportKind.BOUNCED_SOFT, **FULL))
+    hear_untracked(say(copies[0], ReportKind.DELIVERED))
+    hear_untracked(say(copies[4], ReportKind.BOUNCED_SOFT))
+    hear_untracked(say(copies[5], ReportKind.BOUNCED_SOFT, **FULL))
+
+    assert paused() is None
+
+
+def test_what_was_heard_on_and_off_is_counted_together_and_once(copies) -> None:
+    bounce(*copies[:2])
+    for copy in copies[1:4]:
+        hear_untracked(say(copy, ReportKind.BOUNCED_SOFT, **FULL))
+    assert paused() is None
+    bounce(copies[4])
+
+    assert paused().reason.startswith("5 emails")
+
+
+def test_old_marks_go(copies) -> None:
+    hear_untracked(say(copies[0], ReportKind.BOUNCED_SOFT, **FULL))
+    wearying.forget_old()
+    assert db.session.scalar(select(func.count()).select_from(SoftBounce)) == 1
+    db.session.execute(update(SoftBounce).values(at=clock.now() - timedelta(days=8)))
+    wearying.forget_old()
+
+    assert db.session.scalar(select(func.count()).select_from(SoftBounce)) == 0

@@ -24,7 +24,7 @@ from webapp.bulk_email import (
 )
 from webapp.bulk_email.handing_over import Setting
 from webapp.bulk_email.models import Stage
-from webapp.delivery import adopting, calling, suppressing
+from webapp.delivery import adopting, calling, suppressing, wearying
 from webapp.delivery.jobs import look_up_domains
 from webapp.extensions import db
 from webapp.plugins import installing
@@ -81,6 +81,7 @@ def tick() -> None:
     sweeping.sweep()
     thinning.thin_some()
     suppressing.lift_expired()
+    wearying.forget_old()
     dispatching.forget_old()
     if not adopting.is_trusted(host()):
         return

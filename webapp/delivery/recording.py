@@ -59,6 +59,7 @@ def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = Fals
     news = [_news(item) for item in matched]
     if only_suppress:
         _suppress(news, are_stored=False)
+        _weary(news)
     else:
         _record(news)
     return unmatched
@@ -266,6 +267,22 @@ def _suppress(news: Iterable[_News], *, are_stored: bool) -> None:
         )
     for workspace_id in sorted(entries):
         suppressing.suppress(workspace_id, entries[workspace_id])
+
+
+def _weary(news: Iterable[_News]) -> None:
+    """Nothing else is known of these copies, so a bounce without a cause proves nothing: providers
+    call an answering machine so."""
+    bounced: dict[int, Cause] = {}
+    arrived: set[int] = set()
+    for each in news:
+        report = each.report
+        if each.is_conflict:
+            continue
+        if report.kind is ReportKind.BOUNCED_SOFT and report.cause not in (None, Cause.UNKNOWN):
+            bounced[each.copy.id] = report.cause
+        elif status_of_kind(report.kind) is Status.DELIVERED:
+            arrived.add(each.copy.id)
+    wearying.pause_weary_untracked(bounced, arrived)
 
 
 def suppressing_cause(report: Report) -> Cause | None:
