@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from tests import makers
-from webapp.bulk_email import composing, preparing, resending, scheduling
+from tests.bulk_email.sent_again import ALL, copies, prepare, send
+from webapp.bulk_email import composing, previewing, resending, scheduling
 from webapp.bulk_email.eligibility import Refusal
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.resending import Wish
 from webapp.delivery import opting_out, raising, suppressing
-from webapp.delivery.models import Recipient
 from webapp.delivery.models_topics import Topic
 from webapp.delivery.selecting import Selection
 from webapp.delivery.statuses import Status
@@ -20,61 +20,12 @@ from webapp.forms import writing
 from webapp.forms.models import Record, RecordAddress
 from webapp.lib import clock
 from webapp.mail.causes import Cause
-from webapp.plugins import catalogue, installing
 
 pytestmark = pytest.mark.database
-SETTLED = {
-    "has": (Status.DELIVERED, None),
-    "may": (Status.SENT, None),
-    "trying": (Status.DEFERRED, Cause.GREYLISTED),
-    "doubt": (Status.UNCONFIRMED, Cause.UNKNOWN),
-    "missing": (Status.BOUNCED, Cause.MAILBOX_MISSING),
-    "gaveup": (Status.BOUNCED_SOFT, Cause.GAVE_UP),
-    "full": (Status.BOUNCED_SOFT, Cause.MAILBOX_FULL),
-    "left": (Status.BOUNCED, Cause.BLOCKED_REPUTATION),
-    "spam": (Status.BOUNCED, Cause.BLOCKED_CONTENT),
-    "server": (Status.FAILED, Cause.OUR_SERVER),
-}
-ALL = Wish(Selection())
 
 
-@pytest.fixture
-def parent(cast) -> BulkEmail:
-    """One person in each state of SETTLED, one without an address and one double."""
-    for plugin in ("bulk_email", "email_tracker"):
-        installing.install(cast.workspace, catalogue.find(plugin), cast.alice)
-    rows = [(name, f"{name}@x.test") for name in SETTLED] + [("blank", ""), ("twin", "has@x.test")]
-    form = makers.make_form(cast.workspace, rows)
-    email = makers.make_email(form, makers.make_connection(cast.workspace), cast.alice)
-    makers.start(email)
-    raising.raise_statuses(
-        raising.Change(copy.id, *SETTLED[copy.name])
-        for copy in copies(email).values()
-        if copy.name in SETTLED
-    )
-    suppressing.suppress(cast.workspace.id, [suppressing.Entry("left@x.test", Cause.UNSUBSCRIBED)])
-    db.session.commit()
-    return email
-
-
-def copies(email: BulkEmail) -> dict[str, Recipient]:
-    rows = db.session.query(Recipient).filter_by(bulk_email_id=email.id).order_by(Recipient.id)
-    return {row.name: row for row in rows}
-
-
-def names(preview: resending.Preview) -> dict[str, list[str]]:
+def names(preview: previewing.Preview) -> dict[str, list[str]]:
     return {reason: [each.name for each in people] for reason, people in preview.people.items()}
-
-
-def prepare(child: BulkEmail) -> BulkEmail:
-    while preparing.prepare_some(child.id):
-        pass
-    return child
-
-
-def send(parent: BulkEmail, cast, wish: Wish = ALL, nonce: str = "n") -> BulkEmail:
-    made = {"nonce": nonce, "by": cast.alice, "tracked": True, "number": 0}
-    return prepare(resending.send_again(parent, wish, **made))
 
 
 def record(name: str) -> Record:
@@ -82,7 +33,7 @@ def record(name: str) -> Record:
 
 
 def test_who_would_get_it_and_why_each_other_would_not(parent) -> None:
-    found = resending.preview(parent, ALL)
+    found = previewing.preview(parent, ALL)
 
     assert found.number == 2
     assert names(found) == {
@@ -116,16 +67,16 @@ def test_the_child_is_its_own_email_and_the_parent_s_numbers_stay(cast, parent) 
 def test_nobody_is_sent_it_again_twice(cast, parent) -> None:
     child = send(parent, cast)
 
-    found = resending.preview(parent, ALL)
+    found = previewing.preview(parent, ALL)
     assert (found.number, found.refused[Refusal.SENT_AGAIN]) == (0, 2)
     assert copies(send(parent, cast, nonce="other")) == {}
 
     lost = copies(child)["gaveup"].id
     raising.raise_statuses([raising.Change(lost, Status.BOUNCED_SOFT, Cause.GAVE_UP)])
     db.session.commit()
-    assert names(resending.preview(parent, ALL))[""] == ["gaveup"]
+    assert names(previewing.preview(parent, ALL))[""] == ["gaveup"]
     assert list(copies(send(child, cast, nonce="third"))) == ["gaveup"]
-    assert resending.preview(parent, ALL).number == 0
+    assert previewing.preview(parent, ALL).number == 0
 
 
 def test_of_one_nonce_there_is_one_child(cast, parent) -> None:
@@ -140,8 +91,8 @@ def test_a_selection_narrows_it(cast, parent) -> None:
         "gaveup": Selection(show="ended", cause="gave_up"),
     }
     for name, selection in wishes.items():
-        assert names(resending.preview(parent, Wish(selection)))[""] == [name]
-    assert resending.preview(parent, Wish(wishes["server"])).standing == {"delivered": 1}
+        assert names(previewing.preview(parent, Wish(selection)))[""] == [name]
+    assert previewing.preview(parent, Wish(wishes["server"])).standing == {"delivered": 1}
     assert list(copies(send(parent, cast, Wish(wishes["gaveup"])))) == ["gaveup"]
 
 
@@ -152,7 +103,7 @@ def test_a_corrected_address_is_written_to_and_stored_where_wished(
     record_id = record("missing").id
     wish = Wish(Selection(cause="mailbox_missing"), {record_id: "new@x.test"}, write_back)
 
-    assert resending.preview(parent, wish).number == 1
+    assert previewing.preview(parent, wish).number == 1
     child = send(parent, cast, wish)
 
     assert copies(child)["missing"].address == "new@x.test"
@@ -164,7 +115,7 @@ def test_a_corrected_address_is_written_to_and_stored_where_wished(
 def test_a_corrected_address_is_judged_like_any_other(parent) -> None:
     def reasons(address: str) -> list[str]:
         wish = Wish(Selection(cause="mailbox_missing"), {record("missing").id: address})
-        return list(resending.preview(parent, wish).refused)
+        return list(previewing.preview(parent, wish).refused)
 
     assert reasons("left@x.test") == [Refusal.UNSUBSCRIBED]
     assert reasons("has@x.test") == [Refusal.TWIN]
@@ -175,16 +126,16 @@ def test_a_corrected_address_is_judged_like_any_other(parent) -> None:
 
 def test_time_and_lifted_suppressions_make_eligible(cast, parent) -> None:
     tomorrow = replace(ALL, at=clock.now() + timedelta(hours=25))
-    assert "full" in names(resending.preview(parent, tomorrow))[""]
+    assert "full" in names(previewing.preview(parent, tomorrow))[""]
 
     suppressing.suppress(
         cast.workspace.id, [suppressing.Entry("missing@x.test", Cause.MAILBOX_MISSING)]
     )
     active = suppressing.suppressed(cast.workspace.id, ["missing@x.test"])["missing@x.test"]
-    assert resending.preview(parent, ALL).refused[Refusal.SUPPRESSED] == 1
+    assert previewing.preview(parent, ALL).refused[Refusal.SUPPRESSED] == 1
     suppressing.lift(active, cast.alice.id, "works again")
     db.session.commit()
-    assert "missing" in names(resending.preview(parent, ALL))[""]
+    assert "missing" in names(previewing.preview(parent, ALL))[""]
 
 
 def test_who_turned_down_this_kind_of_mail_is_not_sent_it_again(cast, parent) -> None:
@@ -193,7 +144,7 @@ def test_who_turned_down_this_kind_of_mail_is_not_sent_it_again(cast, parent) ->
     opting_out.opt_out(parent.topic_id, "gaveup@x.test", None)
     db.session.commit()
 
-    found = resending.preview(parent, ALL)
+    found = previewing.preview(parent, ALL)
 
     assert names(found)[Refusal.TURNED_DOWN] == ["gaveup"]
     assert (found.number, list(copies(send(parent, cast)))) == (1, ["server"])
@@ -224,7 +175,7 @@ def test_who_is_gone_or_got_it_meanwhile_is_left_out_of_a_scheduled_one(cast, pa
     prepare(child)
 
     assert copies(child) == {}
-    assert resending.preview(parent, ALL).refused[Refusal.GONE] == 1
+    assert previewing.preview(parent, ALL).refused[Refusal.GONE] == 1
 
 
 def test_a_copy_of_a_resend_is_one_too_and_never_goes_to_everybody(cast, parent) -> None:

@@ -3,7 +3,9 @@
 import pytest
 
 from tests import makers
+from webapp.bulk_email import previewing
 from webapp.bulk_email.models import BulkEmail
+from webapp.bulk_email.models_looks import ResendLook
 from webapp.delivery import raising
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status
@@ -69,6 +71,28 @@ def test_the_answer_sends_once_however_often_it_is_given(cast, email, sign_in) -
     (child,) = children(email)
     assert (answers[0].status_code, answers[0].location) == (303, f"/w/acme/emails/{child.id}")
     assert (child.stage, child.expected) == ("preparing", 1)
+
+
+def test_of_many_copies_it_is_counted_by_a_worker_and_what_was_typed_stays(
+    cast, email, sign_in, monkeypatch
+) -> None:
+    monkeypatch.setattr(previewing, "AT_ONCE", 0)
+    client, typed = sign_in(cast.alice), NOW | {"hours": "7"}
+
+    assert "Look who may get it again" in client.get(path(email)).text
+    assert db.session.query(ResendLook).count() == 0
+    waiting = client.post(path(email), data=typed | {"then": "send", "number": "1"})
+    assert "0 of 2 failed copies" in waiting.text
+    assert '<input type="hidden" name="hours" value="7">' in waiting.text
+    assert children(email) == []
+    previewing.count(db.session.query(ResendLook).one().id)
+    looked = client.post(path(email), data=typed).text
+    assert "<b>1 person</b>" in looked
+    assert "Counted <time" in looked
+    assert 'value="7"' in looked
+
+    answer = client.post(path(email), data=typed | {"then": "send", "number": "1"})
+    assert (answer.status_code, children(email)[0].expected) == (303, 1)
 
 
 def test_a_second_page_cannot_send_to_those_of_the_first(cast, email, sign_in) -> None:

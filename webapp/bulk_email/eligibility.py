@@ -60,16 +60,29 @@ class Refusal(StrEnum):
 
 
 def judged(child: BulkEmail, after: int = 0, until: int | None = None) -> Select:
-    """(copy_id, record_id, refusal) of the copies of the parent that have ended without success and
-    are selected, with record ids above `after` and up to `until`. NULL: it is sent again."""
+    """(copy_id, record_id, address_key, refusal) of the copies of the parent that are selected and
+    have ended without success, with record ids above `after` and up to `until`. A refusal of NULL:
+    it is sent again."""
     copy = aliased(Recipient)
-    _, key, _ = address_columns(child)
-    selection = selecting.from_json(child.resend)
     bounds = [copy.record_id > after] if after else []
     if until is not None:
         bounds.append(copy.record_id <= until)
+    return _judged(child, copy, copy.status.in_(selecting.ENDED), *bounds)
+
+
+def judged_of(child: BulkEmail, status: Status, after: int, until: int) -> Select:
+    """The same of the copies in one status with ids above `after` and up to `until`: what an index
+    finds without looking at any other copy."""
+    copy = aliased(Recipient)
+    return _judged(child, copy, copy.status == status, copy.id > after, copy.id <= until)
+
+
+def _judged(child: BulkEmail, copy: type[Recipient], *bounds: ColumnElement[bool]) -> Select:
+    _, key, _ = address_columns(child)
+    selection = selecting.from_json(child.resend)
+    refusal = _refusal(child, copy, key)
     return (
-        select(copy.id.label("copy_id"), copy.record_id, _refusal(child, copy, key))
+        select(copy.id.label("copy_id"), copy.record_id, key.label("address_key"), refusal)
         .outerjoin(Record, and_(Record.id == copy.record_id, Record.form_id == child.form_id))
         .outerjoin(
             RecordAddress,
@@ -88,9 +101,8 @@ def judged(child: BulkEmail, after: int = 0, until: int | None = None) -> Select
         )
         .where(
             copy.bulk_email_id == child.parent_id,
-            copy.status.in_(selecting.ENDED),
-            *selecting.conditions(selection, copy),
             *bounds,
+            *selecting.conditions(selection, copy),
         )
     )
 

@@ -16,6 +16,7 @@ from webapp.bulk_email import (
     dispatching,
     draining,
     preparing,
+    previewing,
     relay,
     scheduling,
     sending,
@@ -58,6 +59,12 @@ def withhold_rest(bulk_email_id: int) -> None:
     """Withhold what a cancelled email has left."""
     while sending.withhold_some(bulk_email_id):
         pass
+
+
+@queue.job(queue.Lane.CHORES)
+def count_again(look_id: int) -> None:
+    """Count who would get an email again."""
+    previewing.count(look_id)
 
 
 @queue.job(queue.Lane.CHORES)

@@ -10,9 +10,11 @@ from flask_security.decorators import auth_required
 
 from webapp import queue
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import eligibility, jobs, resending
+from webapp.bulk_email import eligibility, jobs, measuring, previewing, resending
 from webapp.bulk_email.models import BulkEmail, Stage
-from webapp.bulk_email.resending import Preview, Wish
+from webapp.bulk_email.models_looks import ResendLook
+from webapp.bulk_email.previewing import Person, Preview
+from webapp.bulk_email.resending import Wish
 from webapp.bulk_email.routes_control import moment_typed, when_context
 from webapp.bulk_email.routes_send import TYPE_THE_NUMBER_ABOVE
 from webapp.delivery.selecting import MOST_IDS, Selection
@@ -40,7 +42,9 @@ def resend(slug: str, email_id: int) -> Response:
             url_for("bulk_email.show", slug=slug, email_id=email.id, panel="recipients")
         )
     bad = resending.refuse_addresses(wish)
-    found = resending.preview(email, replace(wish, addresses=_good(wish, bad)))
+    found = _look(email, replace(wish, addresses=_good(wish, bad)))
+    if not isinstance(found, Preview):
+        return _counting(workspace, email, wish, found)
     then = request.form.get("then", "look") if request.method == "POST" else "look"
     if then in ("send", "draft"):
         errors |= _mistakes(found, then)
@@ -51,6 +55,50 @@ def resend(slug: str, email_id: int) -> Response:
                 db.session.rollback()
                 errors = {"form": str(error)}
     return _page(workspace, email, wish, found, errors, bad)
+
+
+def _look(email: BulkEmail, wish: Wish) -> Preview | ResendLook | None:
+    """What is known. Of many copies a POST has a worker count it; a GET only reads."""
+    if previewing.is_quick(email, wish):
+        return previewing.preview(email, wish)
+    found = previewing.find(email, wish)
+    if request.method != "POST":
+        return found
+    if found is None or request.form.get("then") == "count":
+        found = previewing.begin(email, wish)
+    if isinstance(found, ResendLook):
+        queue.wake(jobs.count_again, found.id)
+    return found
+
+
+def _counting(
+    workspace: Workspace, email: BulkEmail, wish: Wish, look: ResendLook | None
+) -> Response:
+    """How far the counting is; the page asks again by itself, with all that was typed."""
+    typed = [
+        (name, text)
+        for name, text in request.form.items(multi=True)
+        if name not in ("csrf_token", "then", "number", "first")
+    ]
+    return render(
+        "email_tracker/resend.html", "email_tracker/_resend.html",
+        workspace=workspace, email=email, wish=wish, look=look, typed=typed,
+        here=request.full_path.rstrip("?"), is_first=_is_first(), left=_left(look),
+        cause_words=wording.cause_sentence(wish.selection.cause),
+    )  # fmt: skip
+
+
+def _left(look: ResendLook | None) -> str:
+    """ "about 15 s left", reckoned from what was done."""
+    if look is None or not look.done or look.done >= look.total:
+        return ""
+    took = (clock.now() - look.began_at).total_seconds()
+    return f"about {measuring.duration(took * (look.total - look.done) / look.done)} left"
+
+
+def _is_first() -> bool:
+    """Whether the form was not filled in yet, and so has its defaults."""
+    return request.method != "POST" or "first" in request.form
 
 
 def _wish() -> tuple[Wish, dict[str, str]]:
@@ -139,7 +187,7 @@ def _page(
 ) -> Response:
     wait = eligibility.BACK_OFF.get(wish.selection.cause)  # type: ignore[call-overload]
     later = clock.now() + (wait or timedelta(days=1)) + timedelta(minutes=5)
-    is_refused = request.method == "POST" and bool(errors or bad)
+    is_refused = not _is_first() and bool(errors or bad)
     return render(
         "email_tracker/resend.html", "email_tracker/_resend.html",
         status=422 if is_refused else 200,
@@ -147,7 +195,7 @@ def _page(
         here=request.full_path.rstrip("?"), correctable=_correctable(wish, found),
         nonce=request.form.get("nonce") or secrets.token_urlsafe(24),
         later=request.form.get("when", "later" if wait else "now") == "later",
-        write_back=request.method != "POST" or wish.write_back,
+        write_back=_is_first() or wish.write_back,
         hours=request.form.get("hours", 72),
         type_number=found.number > TYPE_THE_NUMBER_ABOVE,
         refusals=wording.REFUSALS, standing_words=wording.STANDING,
@@ -156,7 +204,7 @@ def _page(
     )  # fmt: skip
 
 
-def _correctable(wish: Wish, found: Preview) -> list[resending.Person]:
+def _correctable(wish: Wish, found: Preview) -> list[Person]:
     """Who has a field for another address: whom it would help, who has got one here, and whoever
     was chosen one by one."""
     everybody = [person for people in found.people.values() for person in people]
