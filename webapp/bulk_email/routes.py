@@ -183,10 +183,11 @@ def _content(email: BulkEmail) -> str:
 def _activity(email: BulkEmail) -> str:
     entries = db.session.scalars(_entries(email).limit(100)).all()
     tries = db.session.scalar(
-        select(func.count()).select_from(Attempt).join(Recipient).where(
-            Recipient.bulk_email_id == email.id
-        )
-    )  # fmt: skip
+        select(func.count())
+        .select_from(Attempt)
+        .join(Recipient, Recipient.id == Attempt.recipient_id)
+        .where(Recipient.bulk_email_id == email.id)
+    )
     lines = [(entry, wording.done(entry, current_user.time_zone)) for entry in entries]
     return render_template("bulk_email/_activity.html", email=email, lines=lines, tries=tries)
 

@@ -99,8 +99,10 @@ _OPEN_FLIGHT = (
 )
 # With statistics from before an email was prepared PostgreSQL takes its copies for few, and would
 # fetch and sort all that wait for every look; in the order of their index it is done after `count`.
-_IN_TURN = "SELECT set_config(name, 'off', true) FROM unnest('{{{}}}'::text[]) AS each(name)".format(
-    "enable_bitmapscan,enable_seqscan,enable_sort"
+_IN_TURN = (
+    "SELECT set_config(name, 'off', true) FROM unnest('{{{}}}'::text[]) AS each(name)".format(
+        "enable_bitmapscan,enable_seqscan,enable_sort"
+    )
 )
 _LAND = delete(Flight.__table__).where(is_among(_flights.id, bindparam("fences", type_=Ids)))
 

@@ -2,12 +2,17 @@
 
 from sqlalchemy import delete, select
 
-from webapp.delivery.models import Arrival, Event, Recipient
+from webapp.delivery.models import Arrival, Attempt, Event, Recipient
 from webapp.delivery.models_following import Attention, LinkClick
 from webapp.extensions import db
 
 CHUNK = 2_000
-_BY_COPY = (Event, Attention, LinkClick)  # without a foreign key that would take them along
+_BY_COPY = (
+    Attempt,
+    Event,
+    Attention,
+    LinkClick,
+)  # without a foreign key that would take them along
 
 
 def purge_some(workspace_id: int) -> bool:
