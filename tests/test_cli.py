@@ -106,7 +106,9 @@ def test_a_worker_says_what_it_lacks(call: Callable):
     assert "secret-key" in call("worker").stderr
     call("init", *OWNER, "--password", "long enough, surely")
     assert "The Redis at" in call("worker").stderr
-    assert "the lanes are sending, digesting, chores" in call("worker", "--lanes", "x").stderr
+    assert (
+        "the lanes are sending, digesting, telling, chores" in call("worker", "--lanes", "x").stderr
+    )
 
 
 def test_the_demo_has_every_kind_of_trouble():

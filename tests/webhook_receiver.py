@@ -1,6 +1,8 @@
 """Another system that listens to webhooks: keeps every post, and answers as it is told."""
 
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,10 +16,11 @@ class Got:
 
 class Receiver:
     """`with Receiver() as receiver:` listens at receiver.url; `status`, `text` and `more` (headers)
-    are what it answers."""
+    are what it answers, after some `seconds`."""
 
     def __init__(self, status: int = 200, text: bytes = b"thanks", **more: str):
         self.status, self.text, self.more = status, text, more
+        self.seconds = 0.0
         self.got: list[Got] = []
 
     def __enter__(self) -> "Receiver":
@@ -27,11 +30,13 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.got.append(Got(self.path, dict(self.headers), body))
+                time.sleep(receiver.seconds)
                 self.send_response(receiver.status)
                 for name, value in receiver.more.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(receiver.text)
+                with suppress(OSError):  # who asked may be gone
+                    self.wfile.write(receiver.text)
 
             def log_message(self, *_: object) -> None:
                 return

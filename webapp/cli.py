@@ -232,8 +232,8 @@ def worker(lanes: str, workers: int) -> None:
     """Run workers: any number of times, on any number of hosts.
 
     Each lane has processes of its own: sending hands copies to mail servers, digesting reads what
-    comes back, chores imports and exports. One worker of all holds the clock. SIGTERM lets the work
-    in hand end, for ten seconds at most.
+    comes back, telling posts letters and webhooks, chores imports and exports. One worker of all
+    holds the clock. SIGTERM lets the work in hand end, for ten seconds at most.
     """
     chosen = _lanes(lanes)
     app = _current_app()

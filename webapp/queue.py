@@ -18,6 +18,7 @@ class Lane(StrEnum):
 
     SENDING = "sending"
     DIGESTING = "digesting"
+    TELLING = "telling"
     CHORES = "chores"
 
 
@@ -42,8 +43,8 @@ def add_clock_task(task: Callable[[], object]) -> None:
         clock_tasks.append(task)
 
 
-def job(lane: Lane) -> Callable:
-    """Mark a function in a jobs.py as run by the workers of `lane`.
+def job(lane: Lane, *, is_urgent: bool = False) -> Callable:
+    """Mark a function in a jobs.py as run by the workers of `lane`, before others if it is urgent.
 
     Its arguments are ids. While it begins, the next wake-up for the same ids may already queue.
     """
@@ -54,7 +55,7 @@ def job(lane: Lane) -> Callable:
             _answered(function, ids)
             return function(*ids)
 
-        answer.lane = lane  # type: ignore[attr-defined]
+        answer.lane, answer.is_urgent = lane, is_urgent  # type: ignore[attr-defined]
         return answer
 
     return mark
@@ -78,7 +79,12 @@ def wake(function: Callable, *ids: int) -> None:
         if not connection().set(_bell(function, ids), 1, nx=True, ex=WAKE_SECONDS):
             return
         queue(function.lane).enqueue(  # type: ignore[attr-defined]
-            function, *ids, job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=86400
+            function,
+            *ids,
+            job_timeout=JOB_TIMEOUT_SECONDS,
+            result_ttl=0,
+            failure_ttl=86400,
+            at_front=function.is_urgent,  # type: ignore[attr-defined]
         )
     except redis.RedisError as error:
         log.warning("wake_lost", job=function.__name__, ids=ids, error=str(error))

@@ -66,6 +66,18 @@ def dispatch() -> None:
         dispatching.dispatch(endpoint_id, WAY, seconds=5)
 
 
+def test_a_slow_endpoint_gives_others_their_turn_after_one_post(endpoint, receiver) -> None:
+    kept = dispatching.Way(lambda *_: calling.Answer(200, "", took_ms=9000), MEANS)
+    endpoint_id = dispatching.due()[0]
+    packing.pack_test(endpoint)
+    db.session.commit()
+
+    dispatching.dispatch(endpoint_id, kept, seconds=60)
+
+    assert dispatching.counts(endpoint) == {ParcelState.TAKEN: 1}
+    assert dispatching.due() == [endpoint_id]
+
+
 def pass_time(endpoint: Endpoint, **values) -> None:
     """Whatever waits for a time has waited."""
     db.session.execute(update(Parcel).values(next_try_at=clock.now() - timedelta(seconds=1)))
@@ -158,7 +170,7 @@ def test_it_is_switched_off_and_admins_are_told_once(
 
 
 def test_one_worker_is_at_it_and_a_dead_one_is_followed(endpoint, receiver) -> None:
-    assert dispatching._take(endpoint.id)
+    assert dispatching._take(endpoint.id, WAY.lease)
     assert dispatching.due() == []
     assert dispatching.dispatch(endpoint.id, WAY, seconds=5) == []
 

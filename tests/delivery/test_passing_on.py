@@ -55,6 +55,28 @@ def test_what_rises_is_noted_for_those_who_want_it(cast, ids) -> None:
     ]
 
 
+def test_each_way_of_not_being_sent_is_told(cast, ids) -> None:
+    subscribe(cast.workspace, cast.alice)
+    rise(ids, Status.RETRYING, Status.WITHHELD)
+    rise(ids, Status.DEFERRED, Status.DROPPED)
+
+    kinds = [(kind, ids.index(copy)) for _, kind, copy in noted()]
+    assert kinds == [
+        ("copy.deferred", 0), ("copy.dropped", 1), ("copy.deferred", 0), ("copy.dropped", 1),
+    ]  # fmt: skip
+
+
+def test_who_is_not_sent_from_the_start_is_told(cast) -> None:
+    subscribe(cast.workspace, cast.alice)
+    people = [("Ann", "ann@x.test"), ("Ann again", "ann@x.test"), ("Bo", "nowhere")]
+    form = makers.make_form(cast.workspace, people)
+    makers.start(makers.make_email(form, makers.make_connection(cast.workspace)))
+
+    _, ann, bo = db.session.scalars(db.select(Recipient.id).order_by(Recipient.id))
+    told = sorted((kind, copy) for _, kind, copy in noted())
+    assert told == [("copy.dropped", ann), ("copy.failed", bo)]
+
+
 def test_what_is_repeated_or_below_is_not_noted(cast, ids) -> None:
     subscribe(cast.workspace, cast.alice)
     for _ in range(2):

@@ -22,9 +22,9 @@ def people(up: Up) -> int:
 
 
 def all_parts(up: Up) -> list[int]:
-    """Redis, web, sandbox, workers, three lanes, clock; nothing while one is still to come."""
+    """Redis, web, sandbox, workers, four lanes, clock; nothing while one is still to come."""
     parts = descendants(up.process.pid)
-    return parts if len(parts) >= 7 else []
+    return parts if len(parts) >= 8 else []
 
 
 def test_after_kill_9_nothing_is_left_and_the_next_start_has_all_data(up: Up):

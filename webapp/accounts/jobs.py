@@ -7,7 +7,7 @@ from webapp.accounts import posting
 from webapp.extensions import db
 
 
-@queue.job(queue.Lane.CHORES)
+@queue.job(queue.Lane.TELLING, is_urgent=True)
 def post(letter_id: int) -> None:
     """Post one letter."""
     config = current_app.config["SETTINGS"]

@@ -27,8 +27,8 @@ WAITS = tuple(
     for seconds in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400, 86400)
 )
 LONGEST_REST = timedelta(minutes=5)  # of an Endpoint: whatever waits for it waits so long
+SLOW_MS = 2000
 OFF_AFTER = timedelta(days=5)
-LEASE = timedelta(minutes=2)
 KEEP_TAKEN, KEEP_FAILED = timedelta(days=7), timedelta(days=30)
 
 # (url, body, headers) → how it was answered
@@ -37,10 +37,12 @@ Post = Callable[[str, bytes, dict[str, str]], Answer]
 
 @dataclass(frozen=True)
 class Way:
-    """How Parcels are posted, and how admins are told that an Endpoint was switched off."""
+    """How Parcels are posted, how admins are told that an Endpoint was switched off, and how long
+    an Endpoint stays with a worker that went silent."""
 
     post: Post
     means: Means
+    lease: timedelta = timedelta(minutes=2)
 
 
 def due() -> list[int]:
@@ -64,9 +66,9 @@ def due() -> list[int]:
 
 
 def dispatch(endpoint_id: int, way: Way, seconds: float) -> list[int]:
-    """Post what is due for some seconds, or until the Endpoint fails; Letters to be posted. The
-    clock wakes for the rest. Commits."""
-    if not _take(endpoint_id):
+    """Post what is due for some seconds, or until the Endpoint fails or is slow, which ends its
+    turn: others wait for theirs. Letters to be posted. The clock wakes for the rest. Commits."""
+    if not _take(endpoint_id, way.lease):
         return []
     end = time.monotonic() + seconds
     letters: list[int] = []
@@ -77,7 +79,7 @@ def dispatch(endpoint_id: int, way: Way, seconds: float) -> list[int]:
         parcel_id, url, body, headers = found
         answer = way.post(url, body, headers)
         letters += _note(endpoint_id, parcel_id, answer, way.means)
-        if not answer.is_taken:
+        if not answer.is_taken or answer.took_ms > SLOW_MS:
             break
     db.session.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(busy_until=None))
     db.session.commit()
@@ -131,7 +133,7 @@ def _is_due(endpoint_id, now: datetime) -> tuple:
     )
 
 
-def _take(endpoint_id: int) -> bool:
+def _take(endpoint_id: int, lease: timedelta) -> bool:
     """Whether no other worker is at the Endpoint. Commits."""
     now = clock.now()
     taken = db.session.execute(
@@ -142,7 +144,7 @@ def _take(endpoint_id: int) -> bool:
             or_(Endpoint.rests_until.is_(None), Endpoint.rests_until <= now),
             or_(Endpoint.busy_until.is_(None), Endpoint.busy_until <= now),
         )
-        .values(busy_until=now + LEASE)
+        .values(busy_until=now + lease)
         .execution_options(synchronize_session=False)
     )
     db.session.commit()
@@ -162,7 +164,7 @@ def _next(endpoint_id: int, way: Way) -> tuple[int, str, bytes, dict[str, str]] 
     if parcel is None:
         db.session.rollback()
         return None
-    endpoint.busy_until = now + LEASE
+    endpoint.busy_until = now + way.lease
     db.session.flush()
     headers = {
         "Content-Type": "application/json",

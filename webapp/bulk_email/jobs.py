@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import time
+from datetime import timedelta
 from functools import partial
 
 from flask import current_app
@@ -67,18 +68,19 @@ def count_again(look_id: int) -> None:
     previewing.count(look_id)
 
 
-@queue.job(queue.Lane.CHORES)
+@queue.job(queue.Lane.TELLING)
 def announce(bulk_email_id: int) -> None:
     """Tell the sender how it went."""
     for letter_id in announcing.announce(bulk_email_id, means()):
         queue.wake(accounts_jobs.post, letter_id)
 
 
-@queue.job(queue.Lane.CHORES)
+@queue.job(queue.Lane.TELLING)
 def dispatch(endpoint_id: int) -> None:
     """Post to another system what happened."""
-    allow = current_app.config["SETTINGS"].allow_private_webhooks
-    way = dispatching.Way(partial(calling.post, allow_private=allow), means())
+    config = current_app.config["SETTINGS"]
+    post = partial(calling.post, allow_private=config.allow_private_webhooks)
+    way = dispatching.Way(post, means(), timedelta(seconds=config.lease_seconds))
     for letter_id in dispatching.dispatch(endpoint_id, way, DISPATCH_SECONDS):
         queue.wake(accounts_jobs.post, letter_id)
 

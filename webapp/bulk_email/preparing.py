@@ -4,7 +4,7 @@ from sqlalchemy import case, func, insert, select
 
 from webapp.bulk_email import audience, eligibility
 from webapp.bulk_email.models import BulkEmail, Stage
-from webapp.delivery import tallying
+from webapp.delivery import passing_on, tallying
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -32,7 +32,9 @@ def prepare_some(bulk_email_id: int) -> bool:
         db.session.commit()
         return False
     _freeze_chunk(bulk_email, begin, end)
-    tallying.move(bulk_email.id, _counts(bulk_email.id, begin, end))
+    counts = _counts(bulk_email.id, begin, end)
+    tallying.move(bulk_email.id, counts)
+    passing_on.note_frozen(bulk_email.id, begin, end, counts)
     bulk_email.prepared_to = end
     db.session.commit()
     return True

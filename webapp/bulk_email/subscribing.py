@@ -22,7 +22,10 @@ KINDS: dict[HappeningKind, str] = {
     HappeningKind.EMAIL_SETTLED: "The last word on an email is in. With its counts",
     HappeningKind.EMAIL_STOPPED: "An email stopped by itself and asks a person. With the reason",
     HappeningKind.COPY_DELIVERED: "One person's mail server accepted their copy",
+    HappeningKind.COPY_DEFERRED: "One person's copy has to wait and is tried again. With the cause",
     HappeningKind.COPY_BOUNCED: "One person's mail server refused their copy. With the cause",
+    HappeningKind.COPY_DROPPED: "One person's copy was not attempted. With the cause",
+    HappeningKind.COPY_FAILED: "One person's copy failed on our side. With the cause",
     HappeningKind.COPY_COMPLAINED: "One person marked their copy as spam",
     HappeningKind.COPY_UNSUBSCRIBED: "One person unsubscribed",
 }

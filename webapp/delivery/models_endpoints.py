@@ -18,7 +18,10 @@ class HappeningKind(StrEnum):
     EMAIL_SETTLED = "email.settled"
     EMAIL_STOPPED = "email.stopped"
     COPY_DELIVERED = "copy.delivered"
+    COPY_DEFERRED = "copy.deferred"
     COPY_BOUNCED = "copy.bounced"
+    COPY_DROPPED = "copy.dropped"
+    COPY_FAILED = "copy.failed"
     COPY_COMPLAINED = "copy.complained"
     COPY_UNSUBSCRIBED = "copy.unsubscribed"
 

@@ -6,7 +6,7 @@ While no Endpoint is there nothing is written, and one look at an empty table is
 from collections import defaultdict
 from collections.abc import Collection
 
-from sqlalchemy import bindparam, insert, literal, select
+from sqlalchemy import and_, bindparam, insert, literal, select
 
 from webapp.columns import Ids, UtcDateTime, is_among
 from webapp.delivery.models import Recipient
@@ -19,6 +19,11 @@ KIND_OF_STATUS: dict[Status, HappeningKind] = {
     Status.DELIVERED: HappeningKind.COPY_DELIVERED,
     Status.BOUNCED: HappeningKind.COPY_BOUNCED,
     Status.BOUNCED_SOFT: HappeningKind.COPY_BOUNCED,
+    Status.RETRYING: HappeningKind.COPY_DEFERRED,
+    Status.DEFERRED: HappeningKind.COPY_DEFERRED,
+    Status.WITHHELD: HappeningKind.COPY_DROPPED,
+    Status.DROPPED: HappeningKind.COPY_DROPPED,
+    Status.FAILED: HappeningKind.COPY_FAILED,
 }
 _LOOK = select(Endpoint.id).where(Endpoint.off_at.is_(None)).limit(1)  # runs for every few copies
 _COLUMNS = ("endpoint_id", "kind", "bulk_email_id", "recipient_id", "at")
@@ -39,6 +44,23 @@ def note_risen(statuses: Collection[tuple[int, Status]]) -> None:
     if found and _is_anybody_told():
         for kind in sorted(found, key=list(HappeningKind).index):
             _note_copies(kind, found[kind])
+
+
+def note_frozen(bulk_email_id: int, begin: int, end: int, statuses: Collection[Status]) -> None:
+    """The copies of an email for records above `begin` and up to `end` began with these statuses:
+    some are not sent from the start."""
+    found = [status for status in sorted(statuses) if status in KIND_OF_STATUS]
+    if not found or not _is_anybody_told():
+        return
+    for status in found:
+        which = and_(
+            Recipient.bulk_email_id == bulk_email_id,
+            Recipient.record_id > begin,
+            Recipient.record_id <= end,
+            Recipient.status == status,
+        )
+        columns = Recipient.bulk_email_id, Recipient.id, Recipient.workspace_id
+        _insert(KIND_OF_STATUS[status], *columns, which)
 
 
 def _note_copies(kind: HappeningKind, recipient_ids: Collection[int]) -> None:
