@@ -12,6 +12,7 @@ from tests.cast import make_user, signed_in_client
 from webapp.accounts.models import Invitation, Member, Role
 from webapp.accounts.models_telling import Tiding
 from webapp.bulk_email import subscribing
+from webapp.bulk_email.models_lists import AddressImport
 from webapp.delivery import opting_out, suppressing
 from webapp.delivery.models import ArrivalStage, Recipient, Suppression
 from webapp.delivery.models_people import Person
@@ -67,6 +68,7 @@ NEEDS: dict[str, object] = {
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
     "bulk_email.topics": ADMIN, "bulk_email.remove_topic": ADMIN,
     "bulk_email.public_look": ADMIN, "bulk_email.import_suppressions": ADMIN,
+    "bulk_email.address_import": ADMIN, "bulk_email.refused_addresses": ADMIN,
     "email_tracker.source": ADMIN,
     "bulk_email.endpoints": ADMIN, "bulk_email.endpoint": ADMIN,
     "bulk_email.endpoint_log": ADMIN, "bulk_email.change_endpoint_secret": ADMIN,
@@ -103,6 +105,9 @@ def world(app: Flask, cast) -> dict[str, object]:
         "import_id": Import(form_id=form.id, user_id=cast.alice.id, file_name="x", content=b"a,b",
             encoding="utf-8-sig", delimiter=","),
         "export_id": Export(form_id=form.id, user_id=cast.alice.id, settings={"query": ""}),
+        "list_id": AddressImport(workspace_id=cast.workspace.id, file_name="x", content=b"a@b",
+            encoding="utf-8-sig", delimiter=",", address_column=0, has_head=False,
+            cause="suppressed", reason=""),
         "invitation_id": Invitation(
             workspace_id=cast.workspace.id, address="dan@x.test", role=VIEWER,
             expires_at=clock.now() + timedelta(days=1),

@@ -1,30 +1,32 @@
-"""Addresses out of a CSV that get no more mail: all of them in one commit, or none."""
+"""Addresses out of a CSV that get no more mail: read through once, then brought onto the list chunk
+by chunk.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+Each chunk is a commit of its own, so a worker that dies is followed by one that goes on there. What
+cannot be read as a table to its end changes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from sqlalchemy import delete, insert, select
 
 from webapp.accounts import auditing
 from webapp.accounts.models import User, Workspace
+from webapp.bulk_email.models_lists import AddressImport, AddressImportLine
 from webapp.delivery import suppressing
 from webapp.extensions import db
-from webapp.forms import reading_csv
-from webapp.forms.reading_csv import Line, NotCsv
-from webapp.lib import addresses, texts
+from webapp.forms import claiming, reading_csv
+from webapp.forms.models import TransferStage
+from webapp.forms.reading_csv import Dialect, Line, NotCsv
+from webapp.lib import addresses, clock, stopping, texts
 from webapp.mail.causes import Cause
 
-MAX_BYTES = 5 * 1024 * 1024
-MAX_LINES = 20_000
-TOO_LARGE = f"At most {MAX_LINES:,} lines and 5 MB at a time. Split the file."
-
-
-@dataclass
-class Imported:
-    """What became of the lines of a file. `refused`: (line, what stands there, why not)."""
-
-    added: int = 0
-    known: int = 0
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
+MAX_BYTES = 50 * 1024 * 1024
+CHUNK = 1000
+MOST_REFUSED = 10_000  # lines that are kept to be shown; the others are counted
+KEPT_FOR = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -36,44 +38,156 @@ class Why:
     expires_at: datetime | None = None
 
 
-def bring_in(workspace: Workspace, by: User, content: bytes, file_name: str, why: Why) -> Imported:
-    """Suppress every address in a file. Raises NotCsv where it cannot be read at all. Commits."""
+def upload(
+    workspace: Workspace, by: User, content: bytes, file_name: str, why: Why
+) -> AddressImport:
+    """Keep a file that has a column of addresses. Raises NotCsv. Commits; then wake."""
     if len(content) > MAX_BYTES:
-        raise NotCsv(TOO_LARGE)
-    lines = []
-    for line in reading_csv.rows(content, reading_csv.detect(content)):
-        lines.append(line)
-        if len(lines) > MAX_LINES:
-            raise NotCsv(TOO_LARGE)
-    column = _address_column(lines)
-    if lines and not lines[0].problem and "@" not in _cell(lines[0], column):
-        del lines[0]  # it names the columns
-    imported, entries = Imported(), {}
-    for line in lines:
-        text = _cell(line, column)
+        raise NotCsv("The file is larger than 50 MB. Split it, or leave out columns.")
+    dialect = reading_csv.detect(content)
+    head = list(islice(reading_csv.rows(content, dialect), 100))
+    column = _address_column(head)
+    kept = AddressImport(
+        workspace_id=workspace.id,
+        user_id=by.id,
+        file_name=texts.one_line(file_name, 200),
+        content=content,
+        encoding=dialect.encoding,
+        delimiter=dialect.delimiter,
+        address_column=column,
+        has_head=not head[0].problem and "@" not in _cell(head[0], column),
+        cause=why.cause,
+        reason=why.reason,
+        expires_at=why.expires_at,
+    )
+    db.session.add(kept)
+    db.session.commit()
+    return kept
+
+
+def run(import_id: int) -> None:
+    """Bring the file in, going on where the last worker was; nothing to do is no error. Commits."""
+    fence = claiming.claim(AddressImport, import_id)
+    if fence is None:
+        return
+    try:
+        _bring_in(import_id, fence)
+    except claiming.Lost:
+        return
+    except NotCsv as error:
+        db.session.rollback()
+        _fail(import_id, str(error))
+
+
+def waiting() -> list[int]:
+    """Files that a worker should be at."""
+    return claiming.waiting(AddressImport)
+
+
+def tidy() -> None:
+    """End what was tried often and never got further; forget refused lines of long ago. Commits."""
+    for import_id in claiming.hopeless(AddressImport):
+        _fail(import_id, "It stopped several times at the same place. The log says why.")
+    old = select(AddressImport.id).where(AddressImport.created_at < clock.now() - KEPT_FOR)
+    db.session.execute(delete(AddressImportLine).where(AddressImportLine.import_id.in_(old)))
+    db.session.commit()
+
+
+def latest(workspace: Workspace, most: int = 5) -> Sequence[AddressImport]:
+    return db.session.scalars(
+        select(AddressImport)
+        .where(AddressImport.workspace_id == workspace.id)
+        .order_by(AddressImport.id.desc())
+        .limit(most)
+    ).all()
+
+
+def refused(import_id: int, after_line: int = 0, limit: int = 200) -> Sequence[AddressImportLine]:
+    """Lines that were not understood, by their number."""
+    return db.session.scalars(
+        select(AddressImportLine)
+        .where(AddressImportLine.import_id == import_id, AddressImportLine.line > after_line)
+        .order_by(AddressImportLine.line)
+        .limit(limit)
+    ).all()
+
+
+def _bring_in(import_id: int, fence: int) -> None:
+    kept = db.session.get_one(AddressImport, import_id)
+    content, dialect = kept.content, Dialect(kept.encoding, kept.delimiter)
+    db.session.expire(kept, ["content"])  # held once, not twice
+    if not kept.rows_total:
+        total = sum(1 for _ in reading_csv.rows(content, dialect))
+        done = int(kept.has_head)
+        claiming.keep(AddressImport, import_id, fence, rows_total=total, rows_done=done)
+        db.session.commit()
+    lines = islice(reading_csv.rows(content, dialect), kept.rows_done, None)
+    for chunk in _chunks(lines):
+        _keep(db.session.get_one(AddressImport, import_id), chunk, fence)
+        if stopping.is_asked():
+            claiming.keep(AddressImport, import_id, fence, lease_until=None)
+            db.session.commit()
+            return
+    _finish(db.session.get_one(AddressImport, import_id), fence)
+
+
+def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    while chunk := list(islice(lines, CHUNK)):
+        yield chunk
+
+
+def _keep(kept: AddressImport, chunk: Sequence[Line], fence: int) -> None:
+    """One chunk: suppressions, refused lines and progress in one commit."""
+    entries: dict[str, suppressing.Entry] = {}
+    refused_lines = []
+    for line in chunk:
+        text = _cell(line, kept.address_column)
         checked = addresses.check(text)
-        if line.problem or checked.problem:
+        if problem := line.problem or checked.problem:
             shown = texts.one_line(text, 200)
-            imported.refused.append((line.number, shown, line.problem or checked.problem or ""))
-        else:
-            entries.setdefault(checked.key, _entry(checked.address, by, why))
-    readable = len(lines) - len(imported.refused)
-    known = suppressing.suppressed(workspace.id, list(entries))
-    suppressing.suppress(workspace.id, entries.values())
-    imported.added = len(entries) - len(known)
-    imported.known = readable - imported.added
+            values = {"import_id": kept.id, "line": line.number, "text": shown}
+            refused_lines.append(values | {"refused": problem[:500]})
+        elif checked.key not in entries:
+            entries[checked.key] = _entry(checked.address, kept)
+    known = suppressing.suppressed(kept.workspace_id, list(entries))
+    room = max(MOST_REFUSED - kept.rows_refused, 0)
+    claiming.keep(
+        AddressImport, kept.id, fence,
+        rows_done=AddressImport.rows_done + len(chunk),
+        rows_refused=AddressImport.rows_refused + len(refused_lines),
+        added=AddressImport.added + len(entries) - len(known),
+    )  # fmt: skip
+    suppressing.suppress(kept.workspace_id, entries.values())
+    if refused_lines[:room]:
+        db.session.execute(insert(AddressImportLine), refused_lines[:room])
+    db.session.commit()
+
+
+def _finish(kept: AddressImport, fence: int) -> None:
+    claiming.keep(
+        AddressImport, kept.id, fence, stage=TransferStage.FINISHED, finished_at=clock.now(),
+        content=b"",
+    )  # fmt: skip
     auditing.note(
-        "addresses.imported", workspace=workspace, by=by, name=file_name,
-        addresses=imported.added, refused=len(imported.refused), reason=why.reason,
+        "addresses.imported", workspace=db.session.get(Workspace, kept.workspace_id), by=kept.by,
+        name=kept.file_name, addresses=kept.added, refused=kept.rows_refused, reason=kept.reason,
     )  # fmt: skip
     db.session.commit()
-    return imported
+
+
+def _fail(import_id: int, why: str) -> None:
+    """What is on the list by then stays there, and the page says how much. Commits."""
+    kept = db.session.get(AddressImport, import_id)
+    if kept:
+        kept.stage, kept.error, kept.content = TransferStage.FAILED, why[:500], b""
+        kept.finished_at = clock.now()
+        db.session.commit()
 
 
 def _address_column(lines: Sequence[Line]) -> int:
     """The column in which most of the first lines have an @."""
     counts: dict[int, int] = {}
-    for line in lines[:100]:
+    for line in lines:
         for number, cell in enumerate(line.cells):
             counts[number] = counts.get(number, 0) + ("@" in cell)
     best = max(counts, key=lambda number: (counts[number], -number), default=0)
@@ -86,7 +200,11 @@ def _cell(line: Line, column: int) -> str:
     return line.cells[column] if column < len(line.cells) else ""
 
 
-def _entry(address: str, by: User, why: Why) -> suppressing.Entry:
+def _entry(address: str, kept: AddressImport) -> suppressing.Entry:
     return suppressing.Entry(
-        address, why.cause, why.reason, created_by_id=by.id, expires_at=why.expires_at
+        address,
+        Cause(kept.cause),
+        kept.reason,
+        created_by_id=kept.user_id,
+        expires_at=kept.expires_at,
     )

@@ -16,6 +16,7 @@ from webapp.bulk_email import (
     announcing,
     dispatching,
     draining,
+    importing_addresses,
     preparing,
     previewing,
     relay,
@@ -85,6 +86,12 @@ def dispatch(endpoint_id: int) -> None:
         queue.wake(accounts_jobs.post, letter_id)
 
 
+@queue.job(queue.Lane.CHORES)
+def import_addresses(import_id: int) -> None:
+    """Bring a file onto the list of suppressions."""
+    importing_addresses.run(import_id)
+
+
 def tick() -> None:
     """Mend what died, start what is due, and wake for everything that waits."""
     sweeping.sweep()
@@ -92,6 +99,9 @@ def tick() -> None:
     suppressing.lift_expired()
     wearying.forget_old()
     dispatching.forget_old()
+    importing_addresses.tidy()
+    for import_id in importing_addresses.waiting():
+        queue.wake(import_addresses, import_id)
     if not adopting.is_trusted(host()):
         return
     sweeping.expire()

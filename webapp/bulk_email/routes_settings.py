@@ -7,15 +7,14 @@ from markupsafe import Markup
 
 from webapp.accounts import access, auditing
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import importing_addresses, suppression_list
+from webapp.bulk_email import suppression_list
 from webapp.bulk_email.access import enter
-from webapp.bulk_email.importing_addresses import Imported, Why
+from webapp.bulk_email.importing_addresses import Why
 from webapp.bulk_email.routes import bulk_email
 from webapp.bulk_email.suppression_list import PAGE, PERIODS, REASONS, SHOWS, Wanted
 from webapp.delivery import suppressing
 from webapp.delivery.models import Suppression
 from webapp.extensions import db
-from webapp.forms.reading_csv import NotCsv
 from webapp.lib import addresses, texts
 from webapp.mail.causes import Cause
 from webapp.plugins import installing, slots
@@ -51,7 +50,7 @@ def _suppress(workspace: Workspace) -> dict[str, str]:
     address = request.form.get("address", "")
     if problem := addresses.check(address).problem:
         return {"address": problem}
-    why = _why()
+    why = why_of_form()
     suppressing.suppress(
         workspace.id,
         [
@@ -68,7 +67,7 @@ def _suppress(workspace: Workspace) -> dict[str, str]:
     return {}
 
 
-def _why() -> Why:
+def why_of_form() -> Why:
     """What the form says of the address or addresses."""
     cause, period = request.form.get("cause", ""), request.form.get("period", "")
     return Why(
@@ -85,31 +84,6 @@ def _sources(workspace: Workspace):
     return lambda suppression: Markup("").join(
         Markup(panel.render(suppression)) for panel in panels
     )
-
-
-@bulk_email.route("/w/<slug>/suppressions/import", methods=["GET", "POST"])
-@auth_required("session")
-def import_suppressions(slug: str) -> Response:
-    """Put the addresses of a CSV on the list, and say which lines were refused."""
-    workspace = enter(slug, Role.ADMIN)
-    errors: dict[str, str] = {}
-    imported: Imported | None = None
-    if request.method == "POST":
-        file = request.files.get("file")
-        try:
-            if file is None or not file.filename:
-                raise NotCsv("Choose a CSV file first.")
-            content = file.read(importing_addresses.MAX_BYTES + 1)
-            name = texts.one_line(file.filename, 200)
-            imported = importing_addresses.bring_in(workspace, current_user, content, name, _why())
-        except NotCsv as problem:
-            db.session.rollback()
-            errors = {"file": str(problem)}
-    return render(
-        "bulk_email/import_suppressions.html", status=422 if errors else 200, workspace=workspace,
-        errors=errors, typed=request.form, imported=imported, reasons=REASONS, periods=PERIODS,
-        most=importing_addresses.MAX_LINES,
-    )  # fmt: skip
 
 
 @bulk_email.route("/w/<slug>/suppressions/<int:suppression_id>/lift", methods=["GET", "POST"])

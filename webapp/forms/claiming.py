@@ -4,16 +4,19 @@ A worker that dies leaves a lease that ends; the clock wakes the next one, which
 last commit was. A worker that only slept finds its fence outdated and stops.
 """
 
+from typing import Any
+
 from sqlalchemy import or_, select, update
 
 from webapp.columns import database_now
 from webapp.extensions import db
-from webapp.forms.models import Export, Import, TransferStage
+from webapp.forms.models import TransferStage
 
 LEASE_SECONDS = 30
 MAX_TRIES = 5  # without progress in between
 
-Transfer = type[Import] | type[Export]
+# a model with the columns id, stage (a TransferStage), lease_until, fence and tries
+Transfer = type[Any]
 
 
 class Lost(Exception):
