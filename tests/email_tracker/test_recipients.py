@@ -5,13 +5,15 @@ from sqlalchemy import update
 
 from tests import makers
 from webapp.bulk_email.models import BulkEmail
-from webapp.delivery import raising
+from webapp.delivery import raising, selecting
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Group, Status
 from webapp.delivery.tallying import PARTS
 from webapp.email_tracker import recipients
 from webapp.email_tracker.recipients import RecipientQuery
 from webapp.extensions import db
+from webapp.lib import clock
+from webapp.mail.causes import Cause
 
 pytestmark = pytest.mark.database
 
@@ -86,3 +88,35 @@ def test_a_mailbox_provider_is_a_filter(bulk_email) -> None:
 
     assert [copy.name for copy in all_of(bulk_email, at="Google")] == ["Person 003", "Person 005"]
     assert len(all_of(bulk_email, at="x.test")) == 128
+
+
+@pytest.mark.parametrize("sort", ["", "status", "-status", "changed", "-changed"])
+@pytest.mark.parametrize("show", ["not-sent", "ended"])
+def test_several_statuses_are_put_together_in_one_order(bulk_email, show: str, sort: str) -> None:
+    db.session.execute(
+        update(Recipient).values(changed_at=clock.now(), cause=Cause.GAVE_UP.value)
+        .where(Recipient.id % 2 == 0)
+    )  # fmt: skip
+    found = all_of(bulk_email, show=show, sort=sort)
+
+    key = {"status": lambda copy: (copy.status.rank, copy.id), "": lambda copy: copy.id}.get(
+        sort.removeprefix("-"), lambda copy: (copy.changed_at, copy.id)
+    )
+    assert found == sorted(found, key=key, reverse=sort.startswith("-"))
+    assert {copy.status for copy in found} == set(selecting.FILTERS[show])
+    of_cause = all_of(bulk_email, show=show, cause="gave_up")
+    assert [copy.id for copy in of_cause] == sorted(c.id for c in found if c.id % 2 == 0)
+
+
+def test_above_the_limit_only_orders_of_an_index_are_offered() -> None:
+    many = recipients.MAX_SORTED + 1
+
+    def offered(**asked: str) -> list[str]:
+        return [key for key in recipients.SORTS if RecipientQuery(**asked).may_sort(key, many)]
+
+    assert offered(show="bounced", sort="-name") == ["status", "changed"]
+    assert offered(cause="gave_up") == ["status"]
+    assert offered(search="ann") == offered(at="x.test") == []
+    assert RecipientQuery(search="ann").may_sort("name", many - 1)
+    assert RecipientQuery(sort="-name").fit_for(many).sort == ""
+    assert RecipientQuery(sort="-changed").fit_for(many).sort == "-changed"

@@ -186,7 +186,8 @@ class Recipient(db.Model):
         UniqueConstraint("bulk_email_id", "record_id"),
         Index(None, "bulk_email_id", "status", "id"),
         Index(None, "bulk_email_id", "address_key"),
-        Index(None, "bulk_email_id", "changed_at", "id"),
+        # the latest of one status; of several, each of them is asked (recipients.page)
+        Index(None, "bulk_email_id", "status", "changed_at", "id"),
         Index(None, "workspace_id", "id"),
         Index(None, "workspace_id", "address_key"),
         Index(
@@ -200,6 +201,16 @@ class Recipient(db.Model):
             "resend_of_id",
             sqlite_where=text("resend_of_id IS NOT NULL"),
             postgresql_where=text("resend_of_id IS NOT NULL"),
+        ),
+        # those that failed or are put off for one reason: no entry where all goes well
+        Index(
+            "ix_recipients_cause",
+            "bulk_email_id",
+            "cause",
+            "status",
+            "id",
+            sqlite_where=text("cause IS NOT NULL"),
+            postgresql_where=text("cause IS NOT NULL"),
         ),
         # what the sender takes next, and what the sweeper looks at: few rows at any time
         Index(

@@ -170,8 +170,8 @@ def recipients_panel(bulk_email: BulkEmail) -> str:
 
 
 def recipients_context(bulk_email: BulkEmail) -> dict:
-    query = recipients.read(request.args)
     tally = db.session.get(Tally, bulk_email.id)
+    query = recipients.read(request.args).fit_for(tally.selected if tally else 0)
     copies, cursor = recipients.page(bulk_email.id, query)
     product = current_app.config["SETTINGS"].product_name
     settled = listing.is_settled(bulk_email, tally)
@@ -186,7 +186,6 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "lines": [(copy, wording.say(copy, product), wording.next_try(copy)) for copy in copies],
         "cursor": cursor,
         "sorts": recipients.SORTS,
-        "may_sort": books.selected <= recipients.MAX_SORTED,
         "version": listing.version_of(bulk_email, tally),
         "is_live": not settled,
         "no_final_word": books.sent if settled else 0,
