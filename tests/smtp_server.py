@@ -29,8 +29,8 @@ class Ledger:
 
 class SmtpServer:
     """`with SmtpServer(script) as server:` listens on server.port; `script(step, address)` decides
-    at "banner", "ehlo", "mail", "rcpt", "data", "body" (mid-data), "dot" and "rset". With a `tls`
-    context it offers STARTTLS; with CHUNKING among its extensions it takes BDAT (step "dot")."""
+    at "banner", "ehlo", "mail", "rcpt", "data", "body" (mid-data), "dot", "rset" and "quit". With a
+    `tls` context it offers STARTTLS; with CHUNKING among its extensions BDAT (at "dot")."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class SmtpServer:
                 writer.write(b"220 go on\r\n")
                 await writer.start_tls(self.tls)
             elif verb == b"QUIT":
-                writer.write(b"221 bye\r\n")
+                await self._say(writer, "quit", "", b"221 bye")
                 return
             else:
                 writer.write(b"250 ok\r\n")

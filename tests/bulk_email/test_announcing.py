@@ -150,3 +150,21 @@ def test_a_sender_who_left_is_not_told(cast, email) -> None:
     announce()
 
     assert [row.address for row in db.session.query(Letter)] == ["alice@example.org"]
+
+
+def test_a_cancelled_email_is_told_once_the_rest_is_withheld(cast) -> None:
+    form = makers.make_form(cast.workspace, [(name, f"{name}@x.test") for name in SAID])
+    made = makers.make_email(form, makers.make_connection(cast.workspace), by=cast.alice)
+    makers.start(made)
+    say({"Ann": (Status.DELIVERED, None), "Ed": (Status.SENT, None)})
+    assert sending.cancel(made, cast.alice)
+    assert announce() == []
+
+    assert sending.withhold_some(made.id) == 3
+    assert announce() == announce() == ["Cancelled: Hello {{ name }}"]
+
+    tiding = db.session.scalar(db.select(Tiding))
+    assert tiding.text == f"Cancelled by {cast.alice.name}. 1 of 5 delivered, 3 not sent."
+    text = db.session.scalar(db.select(Letter.text))
+    assert "3  dropped" in text
+    assert "Bo, Cy, Di" in text

@@ -1,6 +1,6 @@
 """Who did what: one line for every act that somebody might ask about later."""
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from webapp.accounts.models import AuditEntry, User, Workspace
 from webapp.extensions import db
@@ -83,6 +83,24 @@ def note(
             subject=name[:300],
             details=details,
         )
+    )
+
+
+def latest_by(action: str, subject: object) -> str:
+    """The name of whoever did it last to that row, "" where nobody did or is known."""
+    return (
+        db.session.scalar(
+            select(AuditEntry.user_name)
+            .where(
+                AuditEntry.workspace_id == subject.workspace_id,
+                AuditEntry.action == action,
+                AuditEntry.subject_kind == type(subject).__name__,
+                AuditEntry.subject_id == subject.id,
+            )
+            .order_by(AuditEntry.id.desc())
+            .limit(1)
+        )
+        or ""
     )
 
 

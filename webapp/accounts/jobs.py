@@ -16,6 +16,7 @@ def post(letter_id: int) -> None:
 
 def tick() -> None:
     """Letters whose wake-up was lost, or whose relay was away."""
+    posting.flag_doubtful()
     waiting = posting.waiting()
     db.session.rollback()
     for letter_id in waiting:

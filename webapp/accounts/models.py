@@ -170,6 +170,8 @@ class Letter(db.Model):
     tries: Mapped[int] = mapped_column(default=0)
     # not before; while it is being handed over, the time at which somebody else may try
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # committed before its text goes on the wire: until it is posted nobody can tell whether it left
+    handed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # one click on it ends mails of this kind (RFC 8058); "": there is nothing to end
     unsubscribe_url: Mapped[str] = mapped_column(String(500), default="", server_default="")
     error: Mapped[str] = mapped_column(String(300), default="")

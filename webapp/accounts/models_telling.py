@@ -17,6 +17,7 @@ class TidingKind(StrEnum):
     FINISHED = "finished"
     SETTLED = "settled"
     STOPPED = "stopped"
+    CANCELLED = "cancelled"
     CONNECTION = "connection"
     ENDPOINT = "endpoint"
 

@@ -1,15 +1,17 @@
 """The installation's own mail: invitations, resets and tidings, over the relay that MAIL_URL
 names."""
 
+import contextlib
 import smtplib
 import ssl
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, func, or_, select, update
 
 from webapp.accounts.models import Letter
 from webapp.extensions import db
@@ -18,10 +20,16 @@ from webapp.mail import headers
 
 MINUTES_TO_NEXT_TRY = (1, 2, 5, 15, 60, 180, 360, 720)
 MAX_TRIES = len(MINUTES_TO_NEXT_TRY)
+FLAGGED_AFTER = timedelta(minutes=5)
+DOUBTFUL = "Nobody can tell whether it left, so it is not sent again."
 
 
 class PostingError(Exception):
     """The relay did not take it; the text says why."""
+
+
+class _OvertakenError(Exception):
+    """Another worker posts the letter."""
 
 
 def write(address: str, subject: str, text: str, unsubscribe_url: str = "") -> Letter:
@@ -43,6 +51,7 @@ def waiting() -> list[int]:
         db.session.scalars(
             select(Letter.id).where(
                 Letter.posted_at.is_(None),
+                Letter.handed_at.is_(None),
                 Letter.tries < MAX_TRIES,
                 or_(Letter.next_try_at.is_(None), Letter.next_try_at <= clock.now()),
             )
@@ -51,23 +60,83 @@ def waiting() -> list[int]:
 
 
 def post(letter_id: int, mail_url: str | None, sender: str) -> None:
-    """Hand one letter over; trouble is noted on it, and the clock wakes for it again. Commits, and
+    """Hand one letter over; trouble is noted on it, and the clock wakes for it again, unless the
+    line broke when it may have left: as with copies, nothing is sent twice silently. Commits, and
     holds no transaction while it talks."""
     message = _take(letter_id, sender)
     if message is None:
         return
+    wire = _Wire(letter_id)
     try:
-        _deliver(message, mail_url)
+        _deliver(message, mail_url, wire)
+    except _OvertakenError:
+        return
+    except smtplib.SMTPResponseException as error:  # the relay said no
+        _note(letter_id, str(error), is_doubtful=False)
     except (PostingError, OSError, smtplib.SMTPException) as error:
-        trouble = str(error)[:300]
+        _note(letter_id, str(error), is_doubtful=wire.is_reached)
     else:
-        trouble = ""
+        _note(letter_id, "", is_doubtful=False)
+
+
+def flag_doubtful() -> None:
+    """Of letters whose worker died on the wire: they are said to be in doubt. Commits."""
+    db.session.execute(
+        update(Letter)
+        .where(
+            Letter.posted_at.is_(None),
+            Letter.error.not_like(f"{DOUBTFUL}%"),
+            Letter.handed_at < clock.now() - FLAGGED_AFTER,
+        )
+        .values(error=DOUBTFUL, text="", unsubscribe_url="")
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+
+
+def count_troubled(since: datetime) -> tuple[int, int]:
+    """(letters that nobody can tell of, letters given up) of those written `since`."""
+    lost = and_(Letter.handed_at.is_(None), Letter.tries >= MAX_TRIES)
+    row = db.session.execute(
+        select(
+            func.count().filter(Letter.error.like(f"{DOUBTFUL}%")),
+            func.count().filter(lost),
+        ).where(Letter.posted_at.is_(None), Letter.created_at > since)
+    ).one()
+    return row[0], row[1]
+
+
+def _note(letter_id: int, trouble: str, *, is_doubtful: bool) -> None:
     letter = db.session.get_one(Letter, letter_id)
-    letter.error = trouble
+    letter.error = (f"{DOUBTFUL} {trouble}" if is_doubtful else trouble)[:300]
+    if not is_doubtful:
+        letter.handed_at = None
     if not trouble:
         letter.posted_at = clock.now()
+    if not trouble or is_doubtful:
         letter.text = letter.unsubscribe_url = ""
     db.session.commit()
+
+
+@dataclass
+class _Wire:
+    """The last moment before a letter's text goes out."""
+
+    letter_id: int
+    is_reached: bool = False
+
+    def reach(self) -> None:
+        """Commits the intent; raises where another worker was quicker."""
+        done = db.session.execute(
+            update(Letter)
+            .where(Letter.id == self.letter_id, Letter.handed_at.is_(None))
+            .values(handed_at=clock.now())
+            .execution_options(synchronize_session=False)
+        )
+        db.session.commit()
+        if not done.rowcount:
+            raise _OvertakenError
+        self.is_reached = True
 
 
 def _take(letter_id: int, sender: str) -> EmailMessage | None:
@@ -75,7 +144,8 @@ def _take(letter_id: int, sender: str) -> EmailMessage | None:
     so that a worker that dies is followed only when the time of the next one has come. Commits."""
     letter = db.session.get(Letter, letter_id, with_for_update=True)
     now = clock.now()
-    is_due = letter is not None and not letter.posted_at and letter.tries < MAX_TRIES
+    is_open = letter is not None and not letter.posted_at and not letter.handed_at
+    is_due = is_open and letter.tries < MAX_TRIES
     if letter is None or not is_due or (letter.next_try_at and letter.next_try_at > now):
         db.session.rollback()
         return None
@@ -103,7 +173,8 @@ def _compose(letter: Letter, sender: str) -> EmailMessage:
     return message
 
 
-def _deliver(message: EmailMessage, mail_url: str | None) -> None:
+def _deliver(message: EmailMessage, mail_url: str | None, wire: _Wire) -> None:
+    """Returns when the relay has taken it, whatever it says to the farewell."""
     if not mail_url:
         raise PostingError("No mail server is set up for the installation's own mail (MAIL_URL).")
     url = urlsplit(mail_url)
@@ -113,9 +184,20 @@ def _deliver(message: EmailMessage, mail_url: str | None) -> None:
         relay = smtplib.SMTP_SSL(host, port, timeout=20, context=context)
     else:
         relay = smtplib.SMTP(host, port, timeout=20)
-    with relay:
+    say = relay.data
+
+    def data(text):
+        wire.reach()
+        return say(text)
+
+    relay.data = data
+    try:
         if url.scheme == "smtp+starttls":
             relay.starttls(context=context)
         if url.username:
             relay.login(unquote(url.username), unquote(url.password or ""))
         relay.send_message(message)
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            relay.quit()
+    finally:
+        relay.close()

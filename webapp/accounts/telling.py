@@ -20,6 +20,7 @@ KINDS: dict[TidingKind, str] = {
     TidingKind.FINISHED: "An email of yours has finished",
     TidingKind.SETTLED: "The last word on an email of yours is in",
     TidingKind.STOPPED: "An email of yours has stopped and asks what to do",
+    TidingKind.CANCELLED: "An email of yours was cancelled",
     TidingKind.CONNECTION: "The provider of a connection is silent (goes to admins)",
     TidingKind.ENDPOINT: "A webhook was switched off (goes to admins)",
 }

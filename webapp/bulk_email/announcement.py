@@ -26,6 +26,25 @@ def of_stop(bulk_email: BulkEmail) -> News:
     return News(TidingKind.STOPPED, title, text, path, letter)
 
 
+def of_cancel(
+    bulk_email: BulkEmail, books: Books, failures: Sequence[Sequence], *, by: str, base_url: str
+) -> News:
+    """Somebody (`by`, "" for nobody known) cancelled it; `failures` as of_end has them."""
+    text = f"Cancelled by {by}. " if by else ""
+    text += f"{books.delivered:,} of {books.selected:,} delivered, {books.ended:,} not sent."
+    first = f"“{_subject(bulk_email)}” was cancelled{f' by {by}' if by else ''}. What had left by"
+    first += " then may still be delivered; nothing more goes out."
+    parts = (first, _balance(books), _who(bulk_email, books.ended, failures, base_url))
+    panel = "recipients?show=ended" if books.ended and bulk_email.tracked else ""
+    return News(
+        TidingKind.CANCELLED,
+        f"Cancelled: {_subject(bulk_email)}",
+        text,
+        _path(bulk_email, panel),
+        "\n\n".join(part for part in parts if part),
+    )
+
+
 def of_end(
     bulk_email: BulkEmail,
     kind: TidingKind,

@@ -1,4 +1,4 @@
-"""Telling the sender that an email has finished, that the last word is in, or that it stopped.
+"""Telling the sender that an email has finished, has its last word, has stopped or was cancelled.
 
 The clock finds from the database what is to be told, and the commit that tells it also notes that
 it is told: whatever dies in between, everything is told once.
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import and_, or_, select
 
-from webapp.accounts import telling
+from webapp.accounts import auditing, telling
 from webapp.accounts.models import User
 from webapp.accounts.models_telling import TidingKind
 from webapp.accounts.telling import Means, News
@@ -47,12 +47,16 @@ def due() -> list[int]:
         BulkEmail.pause_reason != "",
         BulkEmail.told_stopped_at.is_(None),
     )
+    is_cancelled = and_(
+        BulkEmail.stage == Stage.CANCELLED,
+        or_(Tally.bulk_email_id.is_(None), Tally.queued + Tally.retrying == 0),
+    )
     return list(
         db.session.scalars(
             select(BulkEmail.id)
             .outerjoin(Tally, Tally.bulk_email_id == BulkEmail.id)
             .outerjoin(Connection, Connection.id == BulkEmail.connection_id)
-            .where(BulkEmail.told_settled_at.is_(None), or_(is_over, has_stopped))
+            .where(BulkEmail.told_settled_at.is_(None), or_(is_over, has_stopped, is_cancelled))
         )
     )
 
@@ -78,6 +82,8 @@ def _news(bulk_email: BulkEmail, base_url: str) -> News | None:
         bulk_email.told_stopped_at = now
         _pass_on(bulk_email, HappeningKind.EMAIL_STOPPED)
         return announcement.of_stop(bulk_email)
+    if bulk_email.stage == Stage.CANCELLED:
+        return _news_of_cancel(bulk_email, base_url)
     if bulk_email.stage != Stage.FINISHED:
         return None
     tally = db.session.get(Tally, bulk_email.id)
@@ -96,6 +102,18 @@ def _news(bulk_email: BulkEmail, base_url: str) -> News | None:
     return announcement.of_end(
         bulk_email, kind, books(tally), failures, is_settled=is_settled, base_url=base_url
     )
+
+
+def _news_of_cancel(bulk_email: BulkEmail, base_url: str) -> News | None:
+    """Once nothing of it is on the wire any more, and all the rest is withheld."""
+    tally = db.session.get(Tally, bulk_email.id)
+    if bulk_email.told_settled_at or (tally and tally.queued + tally.retrying):
+        return None
+    bulk_email.told_settled_at = clock.now()
+    _pass_on(bulk_email, HappeningKind.EMAIL_CANCELLED)
+    failures = failing.failures(bulk_email.id) if bulk_email.tracked else []
+    by = auditing.latest_by("email.cancelled", bulk_email)
+    return announcement.of_cancel(bulk_email, books(tally), failures, by=by, base_url=base_url)
 
 
 def _pass_on(bulk_email: BulkEmail, kind: HappeningKind) -> None:

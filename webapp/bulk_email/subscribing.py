@@ -21,6 +21,7 @@ KINDS: dict[HappeningKind, str] = {
     HappeningKind.EMAIL_FINISHED: "An email has finished: everybody was tried. With its counts",
     HappeningKind.EMAIL_SETTLED: "The last word on an email is in. With its counts",
     HappeningKind.EMAIL_STOPPED: "An email stopped by itself and asks a person. With the reason",
+    HappeningKind.EMAIL_CANCELLED: "An email was cancelled. With its counts",
     HappeningKind.COPY_DELIVERED: "One person's mail server accepted their copy",
     HappeningKind.COPY_DEFERRED: "One person's copy has to wait and is tried again. With the cause",
     HappeningKind.COPY_BOUNCED: "One person's mail server refused their copy. With the cause",

@@ -17,6 +17,7 @@ class HappeningKind(StrEnum):
     EMAIL_FINISHED = "email.finished"
     EMAIL_SETTLED = "email.settled"
     EMAIL_STOPPED = "email.stopped"
+    EMAIL_CANCELLED = "email.cancelled"
     COPY_DELIVERED = "copy.delivered"
     COPY_DEFERRED = "copy.deferred"
     COPY_BOUNCED = "copy.bounced"

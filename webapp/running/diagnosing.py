@@ -3,6 +3,7 @@
 import smtplib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import redis
 from flask import Flask
@@ -10,10 +11,12 @@ from rq import Worker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
+from webapp.accounts import posting
 from webapp.columns import database_now
 from webapp.delivery import adopting
 from webapp.delivery.models import ClockLease, Connection, Security
 from webapp.extensions import db
+from webapp.lib import clock
 from webapp.queue import Lane
 from webapp.running import checking, migrating
 from webapp.settings import SettingError
@@ -52,6 +55,7 @@ def examine(app: Flask) -> Iterator[Finding]:
         with app.app_context():
             yield _clock()
             yield _provenance()
+            yield _letters()
             yield from _connections()
 
 
@@ -89,6 +93,16 @@ def _provenance() -> Finding:
     text = " ".join(adopting.sentence(each) for each in asking) or "no host is in doubt of it"
     advice = "Nothing leaves until `email-tracker adopt`, or the button on the Bulk Email tab."
     return Finding("database's place", not asking, text, advice)
+
+
+def _letters() -> Finding:
+    """Whether what we wrote to people ourselves has left."""
+    doubtful, lost = posting.count_troubled(clock.now() - timedelta(days=30))
+    text = "all that was written in 30 days has left, or is being tried"
+    if doubtful or lost:
+        text = f"in 30 days {lost} given up, and of {doubtful} nobody can tell whether they left"
+    advice = "Look at MAIL_URL; invite again, or let people ask for a new password once more."
+    return Finding("our own mail", not doubtful and not lost, text, advice)
 
 
 def _connections() -> Iterator[Finding]:
