@@ -12,6 +12,7 @@ from tests.cast import make_user, signed_in_client
 from webapp.accounts.models import Invitation, Member, Role
 from webapp.accounts.models_telling import Tiding
 from webapp.bulk_email import subscribing
+from webapp.bulk_email.models import PublicLook
 from webapp.bulk_email.models_lists import AddressImport
 from webapp.delivery import opting_out, suppressing
 from webapp.delivery.models import ArrivalStage, Recipient, Suppression
@@ -29,6 +30,7 @@ PUBLIC, SIGNED_IN = "public", "signed in"
 
 NEEDS: dict[str, object] = {
     "static": PUBLIC, "hooks.receive": PUBLIC, "public.unsubscribe": PUBLIC,
+    "public.logo": PUBLIC,
     "links.click": PUBLIC, "links.opened": PUBLIC,
     "people.accept": PUBLIC, "accounts.health": PUBLIC, "accounts.sign_out": PUBLIC,
     "accounts.home": SIGNED_IN, "accounts.new_workspace": SIGNED_IN,
@@ -67,7 +69,9 @@ NEEDS: dict[str, object] = {
     "email_tracker.trends": VIEWER,
     "email_tracker.return_way": ADMIN, "email_tracker.look_into_mailbox": ADMIN,
     "bulk_email.topics": ADMIN, "bulk_email.remove_topic": ADMIN,
-    "bulk_email.public_look": ADMIN, "bulk_email.import_suppressions": ADMIN,
+    "bulk_email.public_look": ADMIN, "bulk_email.rename_topic": ADMIN,
+    "bulk_email.offer_topic": ADMIN, "bulk_email.show_look": ADMIN, "bulk_email.show_logo": ADMIN,
+    "bulk_email.import_suppressions": ADMIN,
     "bulk_email.address_import": ADMIN, "bulk_email.refused_addresses": ADMIN,
     "email_tracker.source": ADMIN,
     "bulk_email.endpoints": ADMIN, "bulk_email.endpoint": ADMIN,
@@ -121,6 +125,7 @@ def world(app: Flask, cast) -> dict[str, object]:
     db.session.commit()
     ids |= {"parked_id": parked.id, "arrival_id": parked.arrival_id}
     opting_out.add(cast.workspace, "Newsletter")
+    db.session.add(PublicLook(workspace_id=cast.workspace.id, logo=b"x", logo_type="image/png"))
     ids["topic_id"] = opting_out.topics(cast.workspace)[0].id
     told = Tiding(
         workspace_id=cast.workspace.id, user_id=cast.alice.id, kind="finished", title="Done",

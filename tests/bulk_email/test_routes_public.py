@@ -8,6 +8,7 @@ from sqlalchemy import select
 from tests import makers
 from tests.smtp_server import SmtpServer
 from webapp.bulk_email import draining
+from webapp.bulk_email.models import PublicLook
 from webapp.delivery import suppressing
 from webapp.delivery.models import Recipient
 from webapp.extensions import db
@@ -134,3 +135,14 @@ def test_a_mail_program_that_posts_for_many_is_not_throttled(app, client, path) 
     codes = {client.post(f"/u/{number}-x").status_code for number in range(100)}
 
     assert codes == {404}
+
+
+def test_the_page_shows_the_logo_of_the_workspace_that_wrote(cast, client, path) -> None:
+    assert client.get(f"{path}/logo").status_code == 404
+    assert "<img" not in client.get(path).text
+    db.session.add(PublicLook(workspace_id=cast.workspace.id, logo=b"x", logo_type="image/png"))
+    db.session.commit()
+
+    assert f'<img src="{path}/logo" alt="{cast.workspace.name}">' in client.get(path).text
+    assert client.get(f"{path}/logo").data == b"x"
+    assert client.get(f"{path[:-1]}/logo").status_code == 404

@@ -1,9 +1,11 @@
 """Kinds of mail and the look of the unsubscribe page, for admins."""
 
+import io
+
 import pytest
 from sqlalchemy import select
 
-from tests import makers
+from tests import makers, pictures
 from webapp.accounts.models import AuditEntry
 from webapp.bulk_email.models import BulkEmail, PublicLook
 from webapp.delivery import opting_out
@@ -34,6 +36,65 @@ def test_a_kind_is_added_shown_and_removed(cast, client) -> None:
     assert "No kinds yet" in client.get(TOPICS).text
     actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
     assert actions[-2:] == ["topic.added", "topic.removed"]
+
+
+def test_a_kind_is_renamed_and_who_turned_it_down_stays_out(cast, client) -> None:
+    client.post(TOPICS, data={"name": "News"})
+    client.post(TOPICS, data={"name": "Events"})
+    topic = db.session.scalar(select(Topic).where(Topic.name == "News"))
+    opting_out.opt_out(topic.id, "a@x.test", None)
+    db.session.commit()
+
+    page = f"{TOPICS}/{topic.id}/rename"
+    for name, said in (("Events", "There is a kind of that name"), (" ", "Give it a name")):
+        answer = client.post(page, data={"name": name})
+        assert (answer.status_code, said in answer.text) == (422, True)
+    client.post(page, data={"name": "Letter"})
+
+    assert [each.name for each in opting_out.topics(cast.workspace)] == ["Events", "Letter"]
+    assert opting_out.opted_out(topic.id, ["a@x.test"]) == {"a@x.test"}
+    noted = db.session.scalar(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1))
+    assert (noted.action, noted.details["before"]) == ("topic.renamed", "News")
+
+
+def test_what_was_removed_is_offered_again_unless_its_name_is_taken(cast, client) -> None:
+    for _ in range(2):
+        client.post(TOPICS, data={"name": "News"})
+        topic = db.session.scalar(select(Topic).where(Topic.removed_at.is_(None)))
+        client.post(f"{TOPICS}/{topic.id}/remove")
+    first, second = db.session.scalars(select(Topic.id).order_by(Topic.id)).all()
+    assert "No longer offered (2)" in client.get(TOPICS).text
+    client.post(f"{TOPICS}/{second}/offer")
+    client.post(f"{TOPICS}/{first}/offer")
+
+    assert "There is another kind of that name" in client.get(TOPICS).text
+    assert [each.id for each in opting_out.topics(cast.workspace)] == [second]
+
+
+def test_a_logo_is_kept_shown_and_removed(client) -> None:
+    upload(client, pictures.png(4, 3, chunk=(b"tEXt", b"secret")))
+    shown = client.get(f"{TOPICS}/logo")
+    assert (shown.mimetype, shown.data) == ("image/png", pictures.png(4, 3))
+    assert shown.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert f"{TOPICS}/logo" in client.get(f"{TOPICS}/look").text
+
+    client.post(f"{TOPICS}/look", data={"public_name": "Harbour"})  # without a file: it stays
+    assert client.get(f"{TOPICS}/logo").status_code == 200
+    client.post(f"{TOPICS}/look", data={"without_logo": "1"})
+    assert client.get(f"{TOPICS}/logo").status_code == 404
+
+
+def test_what_is_no_picture_is_refused_and_changes_nothing(cast, client) -> None:
+    answer = upload(client, b"<svg onload=alert(1)>", public_name="Harbour")
+
+    assert answer.status_code == 422
+    assert "not a PNG or JPEG picture" in answer.text
+    assert db.session.get(PublicLook, cast.workspace.id) is None
+
+
+def upload(client, content: bytes, **data):
+    return client.post(f"{TOPICS}/look", data={"logo": (io.BytesIO(content), "a.png"), **data})
 
 
 def test_a_blank_name_and_a_double_one_are_refused(client) -> None:

@@ -53,6 +53,8 @@ WORDS = {
     "report.taken_back": "took an unmatched report back into the tray",
     "topic.added": "added a kind of mail",
     "topic.removed": "removed a kind of mail",
+    "topic.renamed": "renamed a kind of mail",
+    "topic.offered_again": "offered a kind of mail again",
     "workspace.changed": "changed the settings",
     "workspace.created": "created the workspace",
     "workspace.deleted": "deleted the workspace",

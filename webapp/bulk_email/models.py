@@ -148,3 +148,5 @@ class PublicLook(db.Model):
     name: Mapped[str] = mapped_column(String(120), default="")  # "": the workspace's own
     text: Mapped[str] = mapped_column(String(500), default="")
     colour: Mapped[str] = mapped_column(String(7), default="")  # "#rrggbb", or "": none
+    logo: Mapped[bytes | None] = mapped_column(deferred=True)  # as lib.pictures leaves it
+    logo_type: Mapped[str] = mapped_column(String(20), default="")  # its MIME type, or "": none

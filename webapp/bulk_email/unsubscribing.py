@@ -1,7 +1,8 @@
 """What a person says on the page behind the link in their mail: no more of this kind, or of all."""
 
 from webapp.accounts.models import Workspace
-from webapp.bulk_email.models import BulkEmail, PublicLook
+from webapp.bulk_email import branding
+from webapp.bulk_email.models import BulkEmail
 from webapp.delivery import opting_out, recording, suppressing
 from webapp.delivery.models import Recipient, Suppression
 from webapp.delivery.models_topics import Topic
@@ -36,7 +37,7 @@ def take_back(recipient: Recipient) -> None:
 def context(recipient: Recipient) -> dict:
     """What the page shows."""
     workspace = db.session.get_one(Workspace, recipient.workspace_id)
-    look = db.session.get(PublicLook, workspace.id) or PublicLook(name="", text="", colour="")
+    look = branding.look_of(workspace)
     found, topic = _active(recipient), _topic(recipient)
     return {
         "workspace_name": look.name or workspace.name,

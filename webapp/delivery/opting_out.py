@@ -21,6 +21,16 @@ def topics(workspace: Workspace) -> Sequence[Topic]:
     ).all()
 
 
+def removed(workspace: Workspace) -> Sequence[Topic]:
+    """Those that are offered no more, the last first."""
+    return db.session.scalars(
+        select(Topic)
+        .where(Topic.workspace_id == workspace.id, Topic.removed_at.is_not(None))
+        .order_by(Topic.removed_at.desc())
+        .limit(50)
+    ).all()
+
+
 def counts(workspace: Workspace) -> dict[int, int]:
     """{topic id: how many have turned it down}."""
     rows = db.session.execute(
@@ -35,6 +45,23 @@ def counts(workspace: Workspace) -> dict[int, int]:
 def add(workspace: Workspace, name: str) -> bool:
     """A new kind of mail. False: there is one of that name. Commits."""
     db.session.add(Topic(workspace_id=workspace.id, name=name))
+    return _is_kept()
+
+
+def rename(topic: Topic, name: str) -> bool:
+    """Who turned it down has turned it down under its new name too. False: there is one of that
+    name. Commits."""
+    topic.name = name
+    return _is_kept()
+
+
+def offer_again(topic: Topic) -> bool:
+    """What was removed by mistake; False: there is another of its name by now. Commits."""
+    topic.removed_at = None
+    return _is_kept()
+
+
+def _is_kept() -> bool:
     try:
         db.session.commit()
     except IntegrityError:
