@@ -3,6 +3,8 @@
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from webapp.mail import markup, merging
 
@@ -97,3 +99,16 @@ def test_lists_and_tables_are_readable_as_text() -> None:
     assert "1. a\n2. b\n" in text
     assert "- x\n\nmore\n" in text
     assert "  1  2\n" in text
+
+
+@given(st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters='"}%'), max_size=20))
+def test_the_text_of_a_link_keeps_a_fall_back_whatever_is_quoted_in_it(quoted: str) -> None:
+    tag = f'{{{{ name | default: "{quoted}" }}}}'
+
+    text = markup.to_text(markup.to_html(f"[go](https://x.org/?n={tag}) or [yours]({tag})"))
+
+    assert text == f"go <https://x.org/?n={tag}> or yours <{tag}>\n"
+
+
+def test_a_field_that_is_its_own_link_is_said_once() -> None:
+    assert markup.to_text(markup.to_html("[{{ site }}]({{ site }})")) == "{{ site }}\n"

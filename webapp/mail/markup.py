@@ -38,19 +38,10 @@ def to_html(source: str) -> str:
     A merge field that is the address of a link is passed through the filter safe_link; an address
     that begins with logic cannot be judged before it is merged, and leads nowhere.
     """
-    held: list[str] = []
-
-    def hold(match: re.Match) -> str:
-        held.append(match[0])
-        return f"zqmerge{len(held) - 1}qz"
-
-    def give_back(match: re.Match) -> str:
-        number = int(match[1])
-        return held[number] if number < len(held) else match[0]
-
-    body = _MARKDOWN.render(_TAG.sub(hold, source))
+    held = _Held()
+    body = _MARKDOWN.render(held.hold(source))
     body = nh3.clean(body, tags=_TAGS, attributes={"a": {"href", "title"}}, link_rel="noopener")
-    body = _HIDDEN_LINK.sub(r"\1#", _HELD.sub(give_back, body))
+    body = _HIDDEN_LINK.sub(r"\1#", held.give_back(body))
     return _LINK_SLOT.sub(r"\1{{ \2 | safe_link }}", body)
 
 
@@ -61,30 +52,49 @@ def wrap_html(body: str, footer: str, subject: str = "") -> str:
         f"<style>{_STYLE}</style></head><body><div class='mail'>{body}"
         f"<div class='foot'>{footer}</div></div></body></html>"
     )
-    held: list[str] = []
-
-    def hold(match: re.Match) -> str:
-        held.append(match[0])
-        return f"zqmerge{len(held) - 1}qz"
-
-    inlined = css_inline.inline(_TAG.sub(hold, document), load_remote_stylesheets=False)
-    return _HELD.sub(lambda match: held[int(match[1])], inlined)
+    held = _Held()
+    inlined = css_inline.inline(held.hold(document), load_remote_stylesheets=False)
+    return held.give_back(inlined)
 
 
 def to_text(body: str) -> str:
-    """The plain text of harmless HTML: links as "words <address>", lists with dashes."""
-    reader = _TextReader()
-    reader.feed(body)
+    """The plain text of harmless HTML: links as "words <address>", lists with dashes; Liquid tags
+    come through untouched, quotes inside of attributes included."""
+    held = _Held()
+    reader = _TextReader(held)
+    reader.feed(held.hold(body))
     reader.close()
     lines = [line.rstrip() for line in "".join(reader.parts).split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    return held.give_back(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n")
+
+
+class _Held:
+    """Liquid tags taken out of a text while somebody reads it who knows none, and put back."""
+
+    def __init__(self) -> None:
+        self._tags: list[str] = []
+
+    def hold(self, text: str) -> str:
+        return _TAG.sub(self._take, text)
+
+    def give_back(self, text: str) -> str:
+        return _HELD.sub(self._tag, text)
+
+    def _take(self, match: re.Match) -> str:
+        self._tags.append(match[0])
+        return f"zqmerge{len(self._tags) - 1}qz"
+
+    def _tag(self, match: re.Match) -> str:
+        number = int(match[1])
+        return self._tags[number] if number < len(self._tags) else match[0]
 
 
 class _TextReader(HTMLParser):
     _BLOCKS = ("p", "h1", "h2", "h3", "h4", "ul", "ol", "blockquote", "pre", "table", "div")
 
-    def __init__(self) -> None:
+    def __init__(self, held: _Held) -> None:
         super().__init__(convert_charrefs=True)
+        self._held = held
         self.parts: list[str] = []
         self._links: list[tuple[str, int]] = []  # the address, and where its words begin
         self._lists: list[int | None] = []
@@ -124,8 +134,8 @@ class _TextReader(HTMLParser):
             self.parts.append("\n\n" if not self._lists else "")
 
     def _close_link(self, target: str, begin: int) -> None:
-        target = target.replace(" | safe_link", "")
-        words = "".join(self.parts[begin:]).rstrip()
+        target = self._held.give_back(target).replace(" | safe_link", "")
+        words = self._held.give_back("".join(self.parts[begin:])).rstrip()
         if target and not words.endswith(target.removeprefix("mailto:")):
             self.parts.append(f" <{target}>")
 
