@@ -1,6 +1,6 @@
 """Who did what: one line for every act that somebody might ask about later."""
 
-from sqlalchemy import event, select
+from sqlalchemy import event, inspect, select
 
 from webapp.accounts.models import AuditEntry, User, Workspace
 from webapp.extensions import db
@@ -10,6 +10,7 @@ WORDS = {
     "address.suppressed": "suppressed an address",
     "address.suppression_lifted": "lifted a suppression",
     "addresses.imported": "imported addresses to write to no more",
+    "connection.bounces_saved": "changed where bounces of a connection come back",
     "connection.key_set": "set the key of a connection",
     "connection.old_key_ended": "ended the previous key of a connection",
     "connection.removed": "removed a connection",
@@ -86,6 +87,20 @@ def note(
             details=details,
         )
     )
+
+
+def changes(row: object, *names: str) -> dict[str, list]:
+    """{column: [before, after]} of what was set and is not stored yet; {} of a new row. A name is
+    "called" here: the name of an entry is that of its subject."""
+    if not inspect(row).persistent:
+        return {}
+    found = {}
+    for name in names:
+        history = inspect(row).attrs[name].load_history()
+        before, after = history.deleted, history.added
+        if before and after and before[0] != after[0]:
+            found["called" if name == "name" else name] = [before[0], after[0]]
+    return found
 
 
 def latest_by(action: str, subject: object) -> str:

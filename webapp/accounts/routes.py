@@ -91,15 +91,15 @@ def _change_settings(workspace: Workspace) -> dict[str, str]:
         "postal_address": " ".join(request.form.get("postal_address", "").split())[:300],
         "unconfirmed_policy": policy,
     }
-    changed = {key: value for key, value in wanted.items() if getattr(workspace, key) != value}
-    for key, value in changed.items():
+    for key, value in wanted.items():
         setattr(workspace, key, value)
     auditing.note(
         "workspace.changed",
         workspace=workspace,
         by=current_user,
         subject=workspace,
-        changed=", ".join(f"{key}: {value}" for key, value in changed.items()),
+        name=workspace.name,
+        **auditing.changes(workspace, *wanted),
     )
     db.session.commit()
     return {}

@@ -7,7 +7,7 @@ from flask_security.utils import login_user
 from sqlalchemy import select
 
 from webapp import queue
-from webapp.accounts import access, auditing, inviting, jobs, posting
+from webapp.accounts import access, auditing, inviting, jobs, posting, wording
 from webapp.accounts.models import AuditEntry, Invitation, Member, Role, Workspace
 from webapp.extensions import db
 from webapp.lib import clock, signing
@@ -171,7 +171,7 @@ def audit(slug: str) -> Response:
         "accounts/audit.html",
         words=auditing.WORDS,
         workspace=workspace,
-        entries=rows[:PAGE],
+        entries=[(row, wording.details(row, current_user.time_zone)) for row in rows[:PAGE]],
         older=rows[PAGE - 1].id if len(rows) > PAGE else None,
     )
 

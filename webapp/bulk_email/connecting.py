@@ -54,6 +54,10 @@ def new(workspace: Workspace, provider: Provider) -> Connection:
     return connection
 
 
+# what an entry in the audit log says of a change
+_AUDITED = ("name", "provider", "host", "port", "security", "username", "from_name", "from_address")
+
+
 def suggest(connection: Connection, provider: Provider) -> None:
     """Fill in what is known of a provider, for the page; saving is another step."""
     connection.provider = provider.name
@@ -85,7 +89,10 @@ def save(
     connection.username = typed.username.strip() or None
     connection.from_name = typed.from_name.strip()
     connection.from_address = typed.from_address.strip()
-    changes = limiting.apply(connection, typed)
+    changes = auditing.changes(connection, *_AUDITED) if connection.id else {}
+    if connection.id and typed.password:
+        changes["password"] = "a new one"
+    changes |= limiting.apply(connection, typed)
     if typed.password:
         connection.password = typed.password
     connection.paused_until, connection.pause_reason = None, ""

@@ -59,7 +59,15 @@ def apply(connection: Connection, typed: LimitsInput) -> dict[str, list]:
         connection.next_slot_at = None  # what was spent ahead was spent at another rate
     for name, value in after.items():
         setattr(connection, name, value)
-    return {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+    changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+    if ids := changed.pop("backup_id", None):
+        changed["backup"] = [_name(each) for each in ids]
+    return changed
+
+
+def _name(connection_id: int | None) -> str | None:
+    found = db.session.get(Connection, connection_id) if connection_id else None
+    return found.name if found else None
 
 
 def candidates(connection: Connection) -> Sequence[Connection]:

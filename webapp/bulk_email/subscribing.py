@@ -69,7 +69,8 @@ def add(workspace: Workspace, url: str, kinds: Iterable[str], by: User) -> Endpo
 def change(workspace: Workspace, endpoint: Endpoint, url: str, kinds: Iterable[str], by: User):
     """Commits."""
     endpoint.url, endpoint.kinds = url, _joined(kinds)
-    _note("endpoint.changed", workspace, endpoint, by)
+    changes = auditing.changes(endpoint, "url", "kinds")
+    _note("endpoint.changed", workspace, endpoint, by, **changes)
 
 
 def change_secret(workspace: Workspace, endpoint: Endpoint, by: User) -> None:
@@ -99,6 +100,7 @@ def _joined(kinds: Iterable[str]) -> str:
     return " " + " ".join(kind for kind in HappeningKind if kind in wanted) + " "
 
 
-def _note(action: str, workspace: Workspace, endpoint: Endpoint, by: User) -> None:
-    auditing.note(action, workspace=workspace, by=by, subject=endpoint, name=endpoint.url)
+def _note(action: str, workspace: Workspace, endpoint: Endpoint, by: User, **details) -> None:
+    name = endpoint.url
+    auditing.note(action, workspace=workspace, by=by, subject=endpoint, name=name, **details)
     db.session.commit()

@@ -79,14 +79,21 @@ def save(
     if typed.password:
         way.password = typed.password
     way.error, way.failures, way.next_look_at = "", 0, None
+    changes = auditing.changes(way, *_AUDITED)
+    if typed.password:
+        changes["password"] = "a new one"
     db.session.add(way)
     connection = db.session.get_one(Connection, way.connection_id)
     auditing.note(
         "connection.bounces_saved", workspace=workspace, by=by, subject=connection,
-        name=connection.name,
+        name=connection.name, **changes,
     )  # fmt: skip
     db.session.commit()
     return {}
+
+
+# what an entry in the audit log says of a change
+_AUDITED = ("address", "kind", "host", "port", "security", "username", "folder", "done_folder")
 
 
 def _problems(way: ReturnWay, typed: ReturnInput, refuse_host: Callable) -> dict[str, str]:

@@ -49,11 +49,13 @@ def edit(slug: str, form_id: int) -> Response:
     form = find_form(form_id, workspace, editable=True)
     errors: dict[str, str] = {}
     if request.method == "POST":
+        before = _as_said(form)
         errors = _save(form)
         if not errors:
             auditing.note(
-                "form.changed", workspace=workspace, by=current_user, subject=form, name=form.name
-            )
+                "form.changed", workspace=workspace, by=current_user, subject=form, name=form.name,
+                **_changes(before, _as_said(form)),
+            )  # fmt: skip
             db.session.commit()
             notice("Saved.")
             return see_other(url_for("forms.edit", slug=slug, form_id=form.id))
@@ -81,6 +83,21 @@ def _save(form: Form) -> dict[str, str]:
             field.choices = _choices(request.form.get(f"choices-{field.id}", ""))
     label = request.form.get("new-label", "").strip()
     return _add(form, label[:120]) if label else {}
+
+
+def _as_said(form: Form) -> dict:
+    """What the audit log tells changes of: {None: the form's name, field id: its label}."""
+    return {None: form.name} | {field.id: field.label for field in form.fields}
+
+
+def _changes(before: dict, after: dict) -> dict[str, list]:
+    names = {key: [before[key], after[key]] for key in before if before[key] != after[key]}
+    found = {"called": names.pop(None)} if None in names else {}
+    if names:
+        found["fields_renamed"] = [" → ".join(pair) for pair in names.values()]
+    if added := [label for key, label in after.items() if key not in before]:
+        found["fields_added"] = added
+    return found
 
 
 def _add(form: Form, label: str) -> dict[str, str]:
