@@ -13,6 +13,7 @@ from webapp.accounts.models import Invitation, Member, Role
 from webapp.accounts.models_telling import Tiding
 from webapp.bulk_email import subscribing
 from webapp.bulk_email.models import PublicLook
+from webapp.bulk_email.models_groups import SuppressedGroup
 from webapp.bulk_email.models_lists import AddressImport
 from webapp.delivery import opting_out, suppressing
 from webapp.delivery.models import ArrivalStage, Recipient, Suppression
@@ -74,6 +75,7 @@ NEEDS: dict[str, object] = {
     "bulk_email.import_suppressions": ADMIN,
     "bulk_email.address_import": ADMIN, "bulk_email.refused_addresses": ADMIN,
     "email_tracker.source": ADMIN,
+    "bulk_email.suppress_group": ADMIN, "bulk_email.suppressed_group": ADMIN,
     "bulk_email.endpoints": ADMIN, "bulk_email.endpoint": ADMIN,
     "bulk_email.endpoint_log": ADMIN, "bulk_email.change_endpoint_secret": ADMIN,
     "bulk_email.act_on_endpoint": ADMIN,
@@ -112,6 +114,8 @@ def world(app: Flask, cast) -> dict[str, object]:
         "list_id": AddressImport(workspace_id=cast.workspace.id, file_name="x", content=b"a@b",
             encoding="utf-8-sig", delimiter=",", address_column=0, has_head=False,
             cause="suppressed", reason=""),
+        "group_id": SuppressedGroup(workspace_id=cast.workspace.id, bulk_email_id=bulk_email.id,
+            cause="gave_up", reason=""),
         "invitation_id": Invitation(
             workspace_id=cast.workspace.id, address="dan@x.test", role=VIEWER,
             expires_at=clock.now() + timedelta(days=1),

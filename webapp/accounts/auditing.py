@@ -9,6 +9,8 @@ from webapp.extensions import db
 WORDS = {
     "address.suppressed": "suppressed an address",
     "address.suppression_lifted": "lifted a suppression",
+    "addresses.suppressed": "suppressed whose copies failed alike",
+    "addresses.suppressions_lifted": "lifted the suppressions of whose copies failed alike",
     "addresses.imported": "imported addresses to write to no more",
     "connection.bounces_saved": "changed where bounces of a connection come back",
     "connection.key_set": "set the key of a connection",

@@ -22,6 +22,7 @@ from webapp.bulk_email import (
     relay,
     scheduling,
     sending,
+    suppressing_groups,
     sweeping,
     thinning,
 )
@@ -92,6 +93,12 @@ def import_addresses(import_id: int) -> None:
     importing_addresses.run(import_id)
 
 
+@queue.job(queue.Lane.CHORES)
+def go_on_with_group(group_id: int) -> None:
+    """Suppress people whose copies failed alike, or lift that."""
+    suppressing_groups.run(group_id)
+
+
 def tick() -> None:
     """Mend what died, start what is due, and wake for everything that waits."""
     sweeping.sweep()
@@ -102,6 +109,8 @@ def tick() -> None:
     importing_addresses.tidy()
     for import_id in importing_addresses.waiting():
         queue.wake(import_addresses, import_id)
+    for group_id in suppressing_groups.waiting():
+        queue.wake(go_on_with_group, group_id)
     if not adopting.is_trusted(host()):
         return
     sweeping.expire()

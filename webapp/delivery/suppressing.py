@@ -26,7 +26,7 @@ EXPIRED = "Its time was over"
 @dataclass(frozen=True)
 class Entry:
     """An address to suppress, and why. `event_id` is what proved it; without `expires_at` it is for
-    good."""
+    good. `group_id` is that of those who are lifted together."""
 
     address: str
     cause: Cause
@@ -34,6 +34,7 @@ class Entry:
     event_id: int | None = None
     created_by_id: int | None = None
     expires_at: datetime | None = None
+    group_id: int | None = None
 
 
 def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
@@ -46,7 +47,7 @@ def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
         if checked.key and checked.key not in rows:
             rows[checked.key] = (
                 *(workspace_id, checked.key, checked.address, entry.cause, entry.reason[:500]),
-                *(entry.event_id, entry.created_by_id, now, entry.expires_at, ""),
+                *(entry.event_id, entry.created_by_id, now, entry.expires_at, entry.group_id, ""),
             )
     insert_each(
         db.session.connection(),
@@ -57,7 +58,10 @@ def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
     )
 
 
-_SAID = ("address", "cause", "reason", "event_id", "created_by_id", "created_at", "expires_at")
+_SAID = (
+    *("address", "cause", "reason", "event_id", "created_by_id", "created_at", "expires_at"),
+    "group_id",
+)
 _COLUMNS = ("workspace_id", "address_key", *_SAID, "lifted_reason")
 _UNLESS_THERE = (
     "ON CONFLICT (workspace_id, address_key) WHERE lifted_at IS NULL DO UPDATE SET "

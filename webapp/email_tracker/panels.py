@@ -157,6 +157,7 @@ def _groups(bulk_email: BulkEmail, figures: Figures) -> list[dict]:
             "said": group,
             "side": remedies.SIDES[group.words.side],
             "remedy": remedies.remedy_for(bulk_email, group.cause, group.show, form),
+            "beside": remedies.beside(bulk_email, group.cause, group.show),
         }
         for group in explaining.groups(figures.failures, explaining.NOTHING_TO_DO)
     ]

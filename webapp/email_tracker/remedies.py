@@ -6,7 +6,9 @@ from flask import url_for
 
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import Role
+from webapp.bulk_email import suppressing_groups
 from webapp.bulk_email.models import BulkEmail
+from webapp.delivery import suppressing
 from webapp.forms.models import Form
 from webapp.mail.causes import Cause, Side
 
@@ -61,6 +63,20 @@ def remedy_for(bulk_email: BulkEmail, cause: Cause, show: str, stats: Form | Non
     if cause in _OTHER_WAY and stats is not None:
         return Remedy(_EXPORT, export_address(bulk_email, cause, stats), is_post=True)
     return Remedy("See them", url_for("bulk_email.show", **at, panel="recipients", **narrow))
+
+
+def beside(bulk_email: BulkEmail, cause: Cause, show: str) -> Remedy | None:
+    """What an admin may do with a group instead: have no more mail written to it."""
+    if show != "ended" or cause not in suppressing_groups.OFFERED or not is_allowed(Role.ADMIN):
+        return None
+    slug = bulk_email.workspace.slug
+    if cause in suppressing.SUPPRESSING:  # by itself, as soon as it was said
+        return Remedy(
+            "On the list of suppressions",
+            url_for("bulk_email.suppressions", slug=slug, show="gone"),
+        )
+    at = {"slug": slug, "email_id": bulk_email.id, "cause": cause.value}
+    return Remedy("Write to them no more …", url_for("bulk_email.suppress_group", **at))
 
 
 def export_address(bulk_email: BulkEmail, cause: Cause, stats: Form) -> str:
