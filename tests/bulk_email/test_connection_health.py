@@ -112,3 +112,19 @@ def test_a_plain_server_with_a_bounce_address_is_waited_for(cast, connection, si
 
     assert not listing.is_settled(bulk_email, tally)
     assert "Nothing has come back to back@acme.test" in sign_in(cast.alice).get(page).text
+
+
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        ("http://127.0.0.1:8000/hooks/x", "cannot reach this address"),
+        ("https://10.1.2.3/hooks/x", "cannot reach this address"),
+        ("https://mailbox/hooks/x", "cannot reach this address"),
+        ("http://mail.harbour.org/hooks/x", "unencrypted"),
+        ("https://mail.harbour.org/hooks/x", ""),
+    ],
+)
+def test_a_hook_that_no_provider_reaches_is_told(hook: str, said: str) -> None:
+    words = connection_health.about_hook(hook, providers.BY_NAME["sendgrid"])
+    assert words == "" if not said else said in words
+    assert connection_health.about_hook("http://127.0.0.1/x", providers.BY_NAME["sandbox"]) == ""

@@ -6,6 +6,8 @@ Nothing here counts copies row by row: the tallies of the few emails concerned d
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 
@@ -54,6 +56,26 @@ def findings(connection: Connection, provider: Provider, now: datetime) -> list[
     ]
     order = list(Level)
     return sorted(found, key=lambda finding: -order.index(finding.level))
+
+
+def about_hook(hook: str, provider: Provider) -> str:
+    """Why `provider` cannot post to the address `hook`; "" where nothing speaks against it."""
+    parts = urlsplit(hook)
+    if provider.host == parts.hostname:  # the sandbox posts from here
+        return ""
+    change = "Set BASE_URL to the public https address of this installation."
+    if _is_local(parts.hostname or ""):
+        return f"{provider.title} cannot reach this address from outside. {change}"
+    if parts.scheme != "https":
+        return f"Events would come unencrypted, and many providers post to https only. {change}"
+    return ""
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".internal", ".lan"))
 
 
 def silent_copies(connection: Connection, now: datetime, since: datetime | None = None) -> int:

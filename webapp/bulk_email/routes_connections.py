@@ -24,6 +24,7 @@ from webapp.web import address_of, notice, render, see_other
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 KEPT_FOR = {"0": timedelta(0), "1h": HOUR, "1d": DAY, "7d": 7 * DAY}
 TEST_PATIENCE = timedelta(minutes=10)
+NEXT = " Next: the way back, so that it tells what became of every copy."
 
 
 @bulk_email.get("/w/<slug>/connections")
@@ -65,7 +66,8 @@ def connection(slug: str, connection_id: int | None = None) -> Response:
     errors = connecting.save(found, typed, _offered(), current_user, refuse_host)
     if errors:
         return _page(workspace, found, chosen, errors=errors)
-    notice(f"{found.name} is saved.")
+    needs_way_back = connection_id is None and providers.BY_NAME[found.provider].reports
+    notice(f"{found.name} is saved.{NEXT if needs_way_back else ''}")
     return see_other(_url(found, slug))
 
 
@@ -107,12 +109,14 @@ def _typed(provider: Provider, is_other: bool) -> dict[str, str]:
 
 def _way_back(found: Connection, provider: Provider) -> dict:
     if not found.id:
-        return {"hook": "", "findings": [], "test": None, "is_waiting": False, "now": clock.now()}
+        nothing = {"hook": "", "hook_problem": "", "findings": [], "test": None}
+        return nothing | {"is_waiting": False, "now": clock.now()}
     hook = ""
     if provider.reports:
         hook = address_of("hooks.receive", provider_name=provider.name, hook_token=found.hook_token)
     return {
         "hook": hook,
+        "hook_problem": connection_health.about_hook(hook, provider) if hook else "",
         "findings": connection_health.findings(found, provider, clock.now()),
         **_test(found),
     }

@@ -94,6 +94,7 @@ PROVIDER = Provider(
     key_label="Password of the webhook",
     is_key_ours=True,
     setup=(
+        "Make a password below. It is shown once, so have the other page open.",
         "In Brevo open Transactional → Settings → Webhook and add one.",
         "Paste the hook address, choose authentication by user and password, and paste both.",
         "Choose every kind of event and save.",

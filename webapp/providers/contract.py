@@ -70,6 +70,7 @@ class Provider:
     reports: bool = True
     key_label: str = "Signing key"
     is_key_ours: bool = False  # a password: we make it, the provider is told
+    is_key_in_hook: bool = False  # as https://user:password@…, for there is no field for it
     key_hint: str = ""
     setup: tuple[str, ...] = ()  # what to do over there, step by step
     refused: int = 401

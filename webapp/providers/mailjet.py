@@ -105,9 +105,11 @@ PROVIDER = Provider(
     password_hint="The secret key.",
     key_label="Password of the webhook",
     is_key_ours=True,
+    is_key_in_hook=True,
     setup=(
+        "Make a password below. It is shown once, so have the other page open.",
         "In Mailjet open Account settings → Event notifications (webhooks).",
-        "Paste the hook address with user and password in it: https://user:password@… .",
+        "Paste the hook address that is shown with the password, which has both in it.",
         "Use it for every kind of event, and tick Group events.",
     ),
     tracking_headers=tracking_headers,

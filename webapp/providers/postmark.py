@@ -121,6 +121,7 @@ PROVIDER = Provider(
     key_label="Password of the webhook",
     is_key_ours=True,
     setup=(
+        "Make a password below. It is shown once, so have the other page open.",
         "In Postmark open your server, its message stream, then Webhooks → Add webhook.",
         "Paste the hook address, and under Basic auth credentials the user and password.",
         "Tick Delivery, Bounce, Spam complaint and Subscription change.",

@@ -140,6 +140,7 @@ PROVIDER = Provider(
     key_label="Password of the webhook",
     is_key_ours=True,
     setup=(
+        "Make a password below. It is shown once, so have the other page open.",
         "In SparkPost open Configuration → Webhooks → Create webhook.",
         "Paste the hook address as target, choose Basic Auth, and paste user and password.",
         "Choose all events of messages, engagement, generation and unsubscribes.",
