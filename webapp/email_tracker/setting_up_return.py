@@ -14,7 +14,7 @@ from webapp.lib import addresses
 from webapp.mail.conversation import ConnectError
 
 KINDS = [
-    (MailboxKind.NONE, "They are handed to our receiver, by SMTP or LMTP"),
+    (MailboxKind.NONE, "Handed to our receiver (SMTP or LMTP)"),
     (MailboxKind.IMAP, "In a mailbox with IMAP"),
     (MailboxKind.POP, "In a mailbox with POP3"),
 ]
