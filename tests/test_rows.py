@@ -6,6 +6,7 @@ from sqlalchemy import select
 from tests import makers
 from webapp import rows
 from webapp.delivery.models import Recipient
+from webapp.delivery.models_following import LinkClick
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
 from webapp.lib import clock
@@ -92,10 +93,17 @@ def test_what_is_counted_is_added_to_what_was_there(copies):
     assert [copy.open_count for copy in copies] == [2 * copy.id for copy in copies]
 
 
-def test_of_many_keys_those_that_are_there_are_found(copies):
-    keys = [(copy.bulk_email_id, copy.record_id) for copy in copies]
-    strange = [(copies[0].bulk_email_id, 2**62), (-5, copies[0].record_id)]
-    connection, table = db.session.connection(), Recipient.__table__
+def test_of_rows_with_a_unique_key_the_new_ones_are_inserted_and_named(copies):
+    connection, table = db.session.connection(), LinkClick.__table__
+    columns = ("recipient_id", "number", "bulk_email_id", "is_human")
+    email_id = copies[0].bulk_email_id
+    old = [(copy.id, 1, email_id, True) for copy in copies]
+    fresh = [(copies[0].id, 2, email_id, False), (2**40, 1, email_id, False)]
 
-    found = rows.present(connection, table, ("bulk_email_id", "record_id"), keys + strange)
-    assert found == set(keys)
+    assert rows.insert_new(connection, table, columns, old, unique=2) == {row[:2] for row in old}
+    found = rows.insert_new(connection, table, columns, [*old, *fresh], unique=2)
+
+    assert found == {row[:2] for row in fresh}
+    assert rows.insert_new(connection, table, columns, [], unique=2) == set()
+    stored = db.session.scalars(select(LinkClick.is_human).order_by(LinkClick.number))
+    assert sorted(stored) == [False, False, True, True]

@@ -59,6 +59,15 @@ def reading() -> Iterator[None]:
         _only_reading.reset(token)
 
 
+def begin_to_write() -> None:
+    """The transaction has only read so far and writes from here on. On SQLite it is begun anew
+    with the writer's lock, so what was read may have changed; PostgreSQL's goes on, and keeps what
+    it has locked."""
+    _only_reading.set(False)
+    if db.session.get_bind().dialect.name == "sqlite":
+        db.session.rollback()
+
+
 def mark_reading(value: bool) -> None:
     """Say for the rest of this context whether transactions only read (safe HTTP methods do)."""
     _only_reading.set(value)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON, Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -73,22 +74,27 @@ def insert_each(
 ) -> None:
     """Insert rows of `columns`; what has a default in Python must be among them. `otherwise` is
     SQL: ON CONFLICT …"""
-    if not rows:
-        return
-    names = ", ".join(columns)
-    if connection.dialect.name == "postgresql":
-        sql = f"INSERT INTO {table.name} ({names}) SELECT * FROM {{unnested}} {otherwise}"
-    else:
-        places = ", ".join("?" * len(columns))
-        sql = f"INSERT INTO {table.name} ({names}) VALUES ({places}) {otherwise}"
-    _run(connection, table, columns, rows, sql)
+    if rows:
+        sql = f"{_insert_sql(connection, table, columns)} {otherwise}"
+        _run(connection, table, columns, rows, sql)
 
 
-def present(
+def insert_new(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Rows, unique: int
+) -> set[tuple[int, ...]]:
+    """Insert those of `rows` whose first `unique` columns, whole numbers, `table` does not hold
+    yet; these numbers of those that were inserted. The columns are those of a unique index, and
+    the caller has locked what they speak of: ON CONFLICT would write a third more."""
+    known = _present(connection, table, columns[:unique], [row[:unique] for row in rows])
+    new = [row for row in rows if row[:unique] not in known] if known else rows
+    insert_each(connection, table, columns, new)
+    return {row[:unique] for row in new}
+
+
+def _present(
     connection: Connection, table: Table, columns: Sequence[str], keys: Rows
 ) -> set[tuple[int, ...]]:
-    """Those of `keys` (whole numbers, values of `columns`) that `table` holds. The columns are
-    those of a unique index: each key is looked up in it."""
+    """Those of `keys` that `table` holds: each is looked up in the index."""
     if not keys:
         return set()
     names = ", ".join(f"{table.name}.{name}" for name in columns)
@@ -107,6 +113,13 @@ def present(
         f"SELECT {names} FROM {source} ON {' AND '.join(equal)}", parameters
     )
     return {tuple(row) for row in found}
+
+
+def _insert_sql(connection: Connection, table: Table, columns: Sequence[str]) -> str:
+    names = ", ".join(columns)
+    if connection.dialect.name == "postgresql":
+        return f"INSERT INTO {table.name} ({names}) SELECT * FROM {{unnested}}"
+    return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(columns))})"
 
 
 def _update_sql(
@@ -170,11 +183,18 @@ def _processed(
     for position, name in enumerate(columns):
         values, kind = series[position], table.c[name].type
         if isinstance(kind, JSON):
-            series[position] = [json.dumps(value) for value in values]
+            series[position] = [_as_json(value) for value in values]
         elif process := _processor(kind, connection.dialect):
             made = {value: process(value) for value in set(values)}
             series[position] = [made[value] for value in values]
     return series
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a surrogate, or a number of more than 64 bits
+        return json.dumps(value)
 
 
 @lru_cache(maxsize=256)

@@ -54,7 +54,7 @@ def bounced(app, client, connection, copy):
     return copy
 
 
-as_delay = mended(lambda report: replace(report, kind=ReportKind.DEFERRED, cause=Cause.TOO_FAST))
+as_delay = mended(lambda report: report._replace(kind=ReportKind.DEFERRED, cause=Cause.TOO_FAST))
 
 
 def events() -> list[str]:
@@ -106,7 +106,7 @@ def test_back_again_all_is_as_it_was(app, cast, bounced) -> None:
 
 
 def test_the_same_event_with_another_cause_is_changed_not_doubled(app, cast, bounced) -> None:
-    changed = replay(app, mended(lambda report: replace(report, cause=Cause.MAILBOX_FULL)))
+    changed = replay(app, mended(lambda report: report._replace(cause=Cause.MAILBOX_FULL)))
 
     assert (dict(changed.changed), changed.added, changed.gone) == ({"bounced": 1}, {}, {})
     assert (bounced.status, bounced.cause, events()) == (
@@ -151,7 +151,7 @@ def test_a_parked_report_that_finds_its_copy_leaves_the_tray(app, client, connec
     assert db.session.scalar(select(func.count(ParkedReport.id))) == 1
     token = SANDBOX.parse(about(app, copy), {})[0].token
 
-    revision = replay(app, mended(lambda report: replace(report, token=token)))
+    revision = replay(app, mended(lambda report: report._replace(token=token)))
     assert (revision.unparked, revision.parked) == (1, 0)
     assert copy.status is Status.DELIVERED
     assert db.session.scalar(select(func.count(ParkedReport.id))) == 0

@@ -1,8 +1,9 @@
 """Who opened and clicked: the Events of a copy judged, and the judgement kept."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from math import inf
 from typing import NamedTuple
 
 from sqlalchemy import Row, bindparam, delete, func, or_, select
@@ -24,12 +25,23 @@ MOST_JUDGED = 500  # fetches of one copy
 KINDS = (ReportKind.OPENED, ReportKind.CLICKED)
 _ATTENTION = ("recipient_id", "bulk_email_id", "opened_by", "opened_why", "clicked_by")
 _ATTENTION += ("clicked_why", "rules")
+_CLICK = ("recipient_id", "number", "bulk_email_id", "is_human")
+
+
+class Fetched(NamedTuple):
+    """An Event that has just been stored, as far as it is judged."""
+
+    kind: ReportKind
+    details: dict
+    happened_at: datetime
+    is_conflict: bool = False
+    id: float = inf  # stored after all that were there
 
 
 class Seen(NamedTuple):
     """An Event of a copy, and the evidence of what it was, or None."""
 
-    event: Event | Row
+    event: Event | Row | Fetched
     fetch: Fetch
     why: Why | None
 
@@ -42,36 +54,37 @@ def judge(copy_ids: Iterable[int]) -> None:
     """Judge all that was fetched of these copies, in the caller's transaction, which has locked
     them."""
     wanted = sorted(set(copy_ids))
-    if not wanted:
+    if wanted:
+        _forget(wanted)
+        _judge(_copies(wanted), _events(wanted))
+
+
+def judge_new(fetched: Mapping[int, Sequence[Fetched]]) -> None:
+    """As judge(), of copies of which this has just been stored and counted."""
+    if not fetched:
         return
-    ids = bindparam("ids", wanted, Ids)
-    copies = db.session.execute(
-        select(Recipient.id, Recipient.bulk_email_id, Recipient.first_tried_at).where(
-            is_among(Recipient.id, ids)
-        )
-    ).all()
-    events = _events([row.id for row in copies])
-    numbers = _numbers({row.bulk_email_id for row in copies})
-    rules = locating.rules()
-    judged, clicks = [], []
-    for copy in copies:
-        seen = look(events.get(copy.id, []), copy.first_tried_at, rules)
-        judged += [(*_row(copy, seen), rules.mark)] if seen else []
-        clicks += _clicks(copy, seen, numbers[copy.bulk_email_id])
-    _store(wanted, judged, clicks)
+    copies = _copies(sorted(fetched))
+    # what is counted is all there is: the Events of most need not be read
+    older = [
+        copy.id for copy in copies if copy.open_count + copy.click_count > len(fetched[copy.id])
+    ]
+    _judge(copies, fetched | _events(older) if older else fetched)
 
 
-def look(events: Sequence[Event | Row], left_at: datetime | None, rules: Rules) -> list[Seen]:
+def look(
+    events: Sequence[Event | Row | Fetched], left_at: datetime | None, rules: Rules
+) -> list[Seen]:
     """The opens and clicks among the Events of one copy, each judged in sight of the others: the
     first of them, so that a program that never stops does not hold up everybody else."""
     mine = [event for event in events if event.kind in KINDS and not event.is_conflict]
-    mine = sorted(mine, key=lambda event: (event.happened_at, event.id))[:MOST_JUDGED]
+    if len(mine) > 1:
+        mine = sorted(mine, key=lambda event: (event.happened_at, event.id))[:MOST_JUDGED]
     fetches = [fetch_of(event) for event in mine]
     whys = attention.judge(fetches, left_at, rules.data_centres)
     return [Seen(*each) for each in zip(mine, fetches, whys, strict=True)]
 
 
-def fetch_of(event: Event | Row) -> Fetch:
+def fetch_of(event: Event | Row | Fetched) -> Fetch:
     """The facts of an open or click, our own or a provider's. A provider's click is told from
     others by where it leads, and what it calls a machine is one."""
     details = event.details
@@ -112,6 +125,28 @@ def are_old() -> bool:
     ends = [select(end(Attention.rules)).scalar_subquery() for end in (func.min, func.max)]
     lowest, highest = db.session.execute(select(*ends)).one()
     return lowest is not None and {lowest, highest} != {locating.rules().mark}
+
+
+def _judge(copies: Sequence[Row], events: Mapping[int, Sequence[Event | Row | Fetched]]) -> None:
+    clicked = {row.bulk_email_id for row in copies if row.click_count}
+    numbers = _numbers(clicked) if clicked else defaultdict(dict)
+    rules = locating.rules()
+    judged, clicks = [], []
+    for copy in copies:
+        seen = look(events.get(copy.id, ()), copy.first_tried_at, rules)
+        judged += [(*_row(copy, seen), rules.mark)] if seen else []
+        clicks += _clicks(copy, seen, numbers[copy.bulk_email_id])
+    connection = db.session.connection()
+    many.insert_each(connection, Attention.__table__, _ATTENTION, judged, _REPLACE_ATTENTION)
+    many.insert_each(connection, LinkClick.__table__, _CLICK, clicks, _REPLACE_CLICK)
+
+
+def _copies(ids: Sequence[int]) -> Sequence[Row]:
+    columns = ("id", "bulk_email_id", "first_tried_at", "open_count", "click_count")
+    wanted = select(*[getattr(Recipient, name) for name in columns])
+    return db.session.execute(
+        wanted.where(is_among(Recipient.id, bindparam("ids", list(ids), Ids)))
+    ).all()
 
 
 def _events(ids: Sequence[int]) -> dict[int, list[Row]]:
@@ -179,15 +214,16 @@ def _clicks(copy, seen: Sequence[Seen], numbers: dict[str, int]) -> list[tuple]:
     return [(copy.id, number, copy.bulk_email_id, human) for number, human in found.items()]
 
 
-def _store(ids: Sequence[int], judged: Sequence[tuple], clicks: Sequence[tuple]) -> None:
-    connection = db.session.connection()
+def _forget(ids: Sequence[int]) -> None:
     for model in (Attention, LinkClick):
-        gone = bindparam("ids", list(ids), Ids)
-        db.session.execute(
-            delete(model)
-            .where(is_among(model.recipient_id, gone))
-            .execution_options(synchronize_session=False)
-        )
-    many.insert_each(connection, Attention.__table__, _ATTENTION, judged)
-    columns = ("recipient_id", "number", "bulk_email_id", "is_human")
-    many.insert_each(connection, LinkClick.__table__, columns, clicks)
+        gone = is_among(model.recipient_id, bindparam("ids", list(ids), Ids))
+        db.session.execute(delete(model).where(gone).execution_options(synchronize_session=False))
+
+
+def _replacing(key: str, columns: Sequence[str]) -> str:
+    pairs = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    return f"ON CONFLICT ({key}) DO UPDATE SET {pairs}"
+
+
+_REPLACE_ATTENTION = _replacing("recipient_id", _ATTENTION[2:])
+_REPLACE_CLICK = _replacing("recipient_id, number", _CLICK[3:])

@@ -1,14 +1,14 @@
 """Which copy a Report speaks of: by its token, by the provider's id of it, or by its address."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Row, bindparam, select
 
 from webapp.columns import Ids, is_among
-from webapp.delivery import probing, raising, tokens
+from webapp.delivery import raising, tokens
 from webapp.delivery.models import MatchedBy, Recipient
 from webapp.extensions import db
 from webapp.lib import addresses
@@ -34,36 +34,44 @@ class Matched(NamedTuple):
     """What was said of a copy, and how that was found."""
 
     said: Said
-    copy: Row  # as raising.lock gives it
+    copy: Row  # as raising.look gives it
     by: MatchedBy
     is_conflict: bool  # a hint, no proof: it raises nothing and suppresses nobody
 
 
-def match(
-    said: Iterable[Said],
-    token_key: bytes,
-    look: Callable[[Iterable[int]], Sequence[Row]] = raising.lock,
-) -> tuple[list[Matched], list[Said]]:
-    """Split into what is said of a copy of the same workspace, which is locked from now on (or as
-    `look` says), and the rest; what is said of test mails is noted with them, and neither."""
+class Matching(NamedTuple):
+    """What was said, parted by what it speaks of."""
+
+    copies: list[Matched]  # of a copy of the same workspace
+    tests: list[tuple[int, Said]]  # of the test mail of that number
+    unmatched: list[Said]
+
+
+def match(said: Iterable[Said], token_key: bytes) -> Matching:
+    """Find what each speaks of. Only reads, and locks nothing."""
     found: dict[MatchedBy, list[tuple[int, Said]]] = defaultdict(list)
+    tests: list[tuple[int, Said]] = []
     nameless: list[Said] = []
     unmatched: list[Said] = []
+    copy_ids: dict[str, int | None] = {}  # several things are said of most copies
     for item in said:
         token = item.report.token
         if not token:
             nameless.append(item)
-        elif copy_id := tokens.read_copy_token(token_key, token):
+            continue
+        if token not in copy_ids:
+            copy_ids[token] = tokens.read_copy_token(token_key, token)
+        if copy_id := copy_ids[token]:
             found[MatchedBy.TOKEN].append((copy_id, item))
         elif number := tokens.read_test_token(token_key, token):
-            probing.note(number, item.connection_id, item.report, item.received_at)
+            tests.append((number, item))
         else:
             unmatched.append(item)
     found[MatchedBy.MESSAGE_ID], nameless = _by(_ids_by_message_id, nameless)
     found[MatchedBy.ADDRESS], nameless = _by(_ids_by_address, nameless)
     ids = {copy_id for pairs in found.values() for copy_id, _ in pairs}
-    matched, strange = _of_workspace(found, {row.id: row for row in look(ids)})
-    return matched, unmatched + nameless + strange
+    matched, strange = _of_workspace(found, {row.id: row for row in raising.look(ids)})
+    return Matching(matched, tests, unmatched + nameless + strange)
 
 
 def _of_workspace(

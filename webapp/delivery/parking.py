@@ -1,7 +1,6 @@
 """Reports whose copy is not known (yet): parked, tried again, then shown as unmatched."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -23,18 +22,16 @@ def park(unmatched: Iterable[Said]) -> None:
     """Keep what was not matched, in the caller's transaction. Parking the same twice is once."""
     now = clock.now()
     by_place = {_place(said): said for said in unmatched if said.arrival_id is not None}
-    connection, table = db.session.connection(), ParkedReport.__table__
-    known = many.present(connection, table, ("arrival_id", "position"), list(by_place))
     columns = (
         *("arrival_id", "position", "workspace_id", "report", "why"),
         *("tries", "next_try_at", "created_at"),
     )
     rows = []
-    for place in sorted(by_place.keys() - known):
+    for place in sorted(by_place):
         said = by_place[place]
         row = (*place, said.workspace_id, _as_json(said.report), _why(said.report))
         rows.append((*row, 0, now + TRY_AGAIN_AFTER[0], now))
-    many.insert_each(connection, table, columns, rows)
+    many.insert_new(db.session.connection(), ParkedReport.__table__, columns, rows, unique=2)
 
 
 def try_again(token_key: bytes, limit: int = 500) -> int:
@@ -124,7 +121,7 @@ def _why(report: Report) -> str:
 
 def _as_json(report: Report) -> dict:
     at = report.happened_at
-    return asdict(report) | {"happened_at": at.isoformat() if at else None}
+    return report._asdict() | {"happened_at": at.isoformat() if at else None}
 
 
 def report_of(parked: ParkedReport) -> Report:

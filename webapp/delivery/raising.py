@@ -22,6 +22,7 @@ _LOOK = (
     .where(is_among(_COPIES.c.id, bindparam("ids", type_=Ids)))
     .order_by(_COPIES.c.id)
 )
+_CONFLICT = frozenset({Status.DELIVERED, Status.BOUNCED})
 # {email: {status: how many more or fewer}}
 Deltas = Mapping[int, Mapping[Status, int]]
 
@@ -47,13 +48,13 @@ def raise_statuses(changes: Iterable[Change]) -> None:
 
 def raise_locked(changes: Iterable[Change], locked: Mapping[int, Row]) -> Deltas:
     """As raise_statuses, of copies that `lock` has given; the Tallies are left to the caller."""
-    best, said = _best(changes)
+    best, opposed = _best(changes)
     now = clock.now()
     risen, refreshed, conflicting = [], [], []
     deltas: dict[int, Counter] = defaultdict(Counter)
     for identity in sorted(best.keys() & locked.keys()):
         row, change = locked[identity], best[identity]
-        if _conflicts(said[identity] | {row.status}):
+        if identity in opposed and opposed[identity] | {row.status} >= _CONFLICT:
             conflicting.append((identity, True))
         delta = deltas[row.bulk_email_id]  # the version rises either way
         if change.status.rank > row.status.rank:
@@ -100,15 +101,18 @@ def look(ids: Iterable[int]) -> Sequence[Row]:
 
 
 def _best(changes: Iterable[Change]) -> tuple[dict[int, Change], dict[int, set[Status]]]:
-    """({copy: the change that counts}, {copy: all statuses it was said to have})."""
+    """({copy: the change that counts}, {copy: those statuses it was said to have of which one
+    contradicts the other})."""
     best: dict[int, Change] = {}
-    said: dict[int, set[Status]] = defaultdict(set)
+    opposed: dict[int, set[Status]] = defaultdict(set)
     for change in changes:
-        said[change.recipient_id].add(change.status)
-        held = best.get(change.recipient_id)
-        if held is None or change.status.rank >= held.status.rank:
-            best[change.recipient_id] = change
-    return best, said
+        identity, status = change[:2]
+        held = best.get(identity)
+        if held is None or status.rank >= held.status.rank:
+            best[identity] = change
+        if status in _CONFLICT:
+            opposed[identity].add(status)
+    return best, opposed
 
 
 def _times(change: Change, now: datetime) -> tuple[datetime | None, datetime | None]:
@@ -116,10 +120,6 @@ def _times(change: Change, now: datetime) -> tuple[datetime | None, datetime | N
     at = change.at or now
     accepted = change.status.rank >= Status.SENT.rank and change.status is not Status.DROPPED
     return at if accepted else None, at if change.status is Status.DELIVERED else None
-
-
-def _conflicts(statuses: set[Status]) -> bool:
-    return Status.DELIVERED in statuses and Status.BOUNCED in statuses
 
 
 def _set(columns: Sequence[str], rows: Sequence[tuple], **how: str) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,12 +15,13 @@ from webapp.delivery import (
     heeding,
     matching,
     passing_on,
+    probing,
     raising,
     suppressing,
     tallying,
     wearying,
 )
-from webapp.delivery.matching import Matched, Said
+from webapp.delivery.matching import Matched, Matching, Said
 from webapp.delivery.models import Arrival, Event, MatchedBy, Recipient
 from webapp.delivery.models_endpoints import HappeningKind
 from webapp.delivery.statuses import Status, status_of_kind
@@ -55,23 +56,31 @@ def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = Fals
     What cannot be matched (yet) is returned, to be parked. `only_suppress`: the tracker is off, so
     only bounces, complaints and unsubscribes have their effect on the list of suppressions.
     """
-    matched, unmatched = matching.match(said, token_key)
-    news = [_news(item) for item in matched]
+    return record_matched(matching.match(said, token_key), only_suppress=only_suppress)
+
+
+def record_matched(found: Matching, *, only_suppress: bool = False) -> list[Said]:
+    """As record(), of what has been matched: whoever finds that out first locks later."""
+    for number, item in found.tests:
+        probing.note(number, item.connection_id, item.report, item.received_at)
+    news = [_news(item) for item in found.copies]
     if only_suppress:
         _suppress(news, are_stored=False)
         _weary(news)
-    else:
-        _record(news)
-    return unmatched
+        return found.unmatched
+    copies = _locked(news)
+    gone = [each.said for each in news if each.copy_id not in copies]
+    _record([each for each in news if each.copy_id in copies] if gone else news, copies)
+    return found.unmatched + gone
 
 
 def rows_of(said: Iterable[Said], token_key: bytes) -> tuple[list[dict], list[Said]]:
     """What record() would store of them, as columns of Event, and what cannot be matched. Nothing
     is locked."""
-    matched, unmatched = matching.match(said, token_key, raising.look)
+    found = matching.match(said, token_key)
     now = clock.now()
-    rows = [_row(_news(item), now) for item in matched]
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows], unmatched
+    rows = [_row(_news(item), now) for item in found.copies]
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows], found.unmatched
 
 
 def record_unsubscribe(recipient: Recipient, at: datetime, topic: str = "") -> None:
@@ -92,18 +101,18 @@ def record_by_hand(said: Said, recipient_id: int) -> int | None:
     """A person says of which copy this is said: an Event with its full effect, in the caller's
     transaction. Its id; None where the copy has that Event by now."""
     [copy] = raising.lock([recipient_id])
-    new = _record([_news(Matched(said, copy, MatchedBy.PERSON, is_conflict=False))])
-    return next(iter(_event_ids(new).values()), None)
+    news = [_news(Matched(said, copy, MatchedBy.PERSON, is_conflict=False))]
+    return next(iter(_event_ids(_record(news, {copy.id: copy})).values()), None)
 
 
 class _News(NamedTuple):
-    """One Event to be, whose copy is locked."""
+    """One Event to be."""
 
-    report: Report
-    copy: Row
+    copy_id: int
     key: int
+    report: Report
     at: datetime
-    arrival_id: int | None
+    said: Said
     by: MatchedBy
     is_conflict: bool
 
@@ -115,24 +124,28 @@ def _news(matched: Matched) -> _News:
     # a provider's clock may run ahead of ours by a little, never by days
     if at is None or not EARLIEST < at < said.received_at + FUTURE:
         at = said.received_at
-    return _News(report, copy, event_key(report, at), at, said.arrival_id, by, is_conflict)
+    return _News(copy.id, event_key(report, at), report, at, said, by, is_conflict)
 
 
-def _record(news: Sequence[_News]) -> list[_News]:
-    """Those that are new, stored and with all that follows from them."""
+def _locked(news: Sequence[_News]) -> dict[int, Row]:
+    """The copies that they speak of, locked: their statuses as they are now."""
+    return {row.id: row for row in raising.lock({each.copy_id for each in news})}
+
+
+def _record(news: Sequence[_News], copies: Mapping[int, Row]) -> list[_News]:
+    """Those that are new, stored and with all that follows from them; `copies` are locked."""
     new = _store(news)
     proofs = [each for each in new if not each.is_conflict]
-    locked = {each.copy.id: each.copy for each in proofs}
-    deltas = raising.raise_locked(_changes(proofs), locked)
-    touched = _note_facts(proofs)
-    attending.judge(each.copy.id for each in proofs if each.report.kind in attending.KINDS)
-    for bulk_email_id in sorted(deltas.keys() | touched):
+    deltas = raising.raise_locked(_changes(proofs), copies)
+    _note_facts(proofs)
+    attending.judge_new(_fetched(proofs))
+    for bulk_email_id in sorted({copies[each.copy_id].bulk_email_id for each in proofs}):
         tallying.move(bulk_email_id, deltas.get(bulk_email_id, {}))
     _suppress(proofs, are_stored=True)
     wearying.pause_weary(
-        [each.copy.id for each in proofs if each.report.kind is ReportKind.BOUNCED_SOFT]
+        [each.copy_id for each in proofs if each.report.kind is ReportKind.BOUNCED_SOFT]
     )
-    heeding.heed([(each.copy.id, each.report) for each in proofs])
+    heeding.heed([(each.copy_id, each.report) for each in proofs])
     return new
 
 
@@ -148,22 +161,20 @@ _COLUMNS = (
 def _store(news: Sequence[_News]) -> list[_News]:
     """Insert the events; those already there are left out. The new ones, in the order of their
     copies: whoever else speaks of one of them waits for our lock, and then finds its events."""
-    by_pair: dict[tuple[int, int], _News] = {}
-    for each in news:
-        by_pair.setdefault((each.copy.id, each.key), each)
-    connection, table = db.session.connection(), Event.__table__
-    known = many.present(connection, table, ("recipient_id", "key"), list(by_pair))
-    new = [by_pair[pair] for pair in sorted(by_pair.keys() - known)]
+    by_pair = {each[:2]: each for each in reversed(news)}  # of the same the first counts
     now = clock.now()
-    many.insert_each(connection, table, _COLUMNS, [_row(each, now) for each in new])
-    return new
+    pairs = sorted(by_pair)
+    rows = [_row(by_pair[pair], now) for pair in pairs]
+    connection = db.session.connection()
+    new = many.insert_new(connection, Event.__table__, _COLUMNS, rows, unique=2)
+    return [by_pair[pair] for pair in pairs if pair in new]
 
 
 def _row(each: _News, now: datetime) -> tuple:
-    report, copy, key, at, arrival_id, by, is_conflict = each
+    copy_id, key, report, at, said, by, is_conflict = each
     status = None if is_conflict else status_of_kind(report.kind)
     return (
-        *(copy.id, key, arrival_id, report.kind, status, report.cause, report.words),
+        *(copy_id, key, said.arrival_id, report.kind, status, report.cause, report.words),
         *(report.native, report.provider_event_id, by, is_conflict, report.details, at, now),
     )
 
@@ -187,7 +198,7 @@ def _event_ids(stored: Sequence[_News]) -> dict[tuple[int, int], int]:
     """{(copy, key): Event id}"""
     if not stored:
         return {}
-    ids = bindparam("ids", [each.copy.id for each in stored], Ids)
+    ids = bindparam("ids", [each.copy_id for each in stored], Ids)
     keys = bindparam("keys", [each.key for each in stored], Ids)
     rows = db.session.execute(
         select(Event.recipient_id, Event.key, Event.id).where(
@@ -204,7 +215,17 @@ def _changes(proofs: Iterable[_News]) -> Iterator[raising.Change]:
     for each in proofs:
         if status := status_of_kind(each.report.kind):
             cause = each.report.cause if status is not Status.DELIVERED else None
-            yield raising.Change(each.copy.id, status, cause, each.report.words, each.at)
+            yield raising.Change(each.copy_id, status, cause, each.report.words, each.at)
+
+
+def _fetched(proofs: Iterable[_News]) -> dict[int, list[attending.Fetched]]:
+    """What was opened and clicked, by copy."""
+    found: dict[int, list[attending.Fetched]] = defaultdict(list)
+    for each in proofs:
+        if each.report.kind in attending.KINDS:
+            fetched = attending.Fetched(each.report.kind, each.report.details, each.at)
+            found[each.copy_id].append(fetched)
+    return found
 
 
 _FACTS = {
@@ -215,17 +236,14 @@ _FACTS = {
 }
 
 
-def _note_facts(proofs: Iterable[_News]) -> set[int]:
-    """Opens, clicks, complaints and unsubscribes have columns of their own, whatever the status.
-    Returns the emails of which something was noted."""
+def _note_facts(proofs: Iterable[_News]) -> None:
+    """Opens, clicks, complaints and unsubscribes have columns of their own, whatever the status."""
     noted: dict[ReportKind, dict[int, list[datetime]]] = {
         kind: defaultdict(list) for kind in _FACTS
     }
-    touched: set[int] = set()
     for each in proofs:
         if (times := noted.get(each.report.kind)) is not None:
-            times[each.copy.id].append(each.at)
-            touched.add(each.copy.bulk_email_id)
+            times[each.copy_id].append(each.at)
     passing_on.note_copies(HappeningKind.COPY_COMPLAINED, noted[ReportKind.COMPLAINED])
     passing_on.note_copies(HappeningKind.COPY_UNSUBSCRIBED, noted[ReportKind.UNSUBSCRIBED])
     connection, table = db.session.connection(), Recipient.__table__
@@ -239,7 +257,6 @@ def _note_facts(proofs: Iterable[_News]) -> set[int]:
             many.update_each(
                 connection, table, ("id", first), sorted(row[:2] for row in rows), **how
             )
-    return touched
 
 
 def _suppress(news: Iterable[_News], *, are_stored: bool) -> None:
@@ -252,17 +269,17 @@ def _suppress(news: Iterable[_News], *, are_stored: bool) -> None:
     if not ending:
         return
     event_ids = _event_ids([each for each, _ in ending]) if are_stored else {}
-    ids = bindparam("ids", [each.copy.id for each, _ in ending], Ids)
+    ids = bindparam("ids", [each.copy_id for each, _ in ending], Ids)
     written = select(Recipient.id, Recipient.address).where(is_among(Recipient.id, ids))
     address_of = dict(db.session.execute(written).all())
     entries: dict[int, list[suppressing.Entry]] = defaultdict(list)
     for each, cause in ending:
-        entries[each.copy.workspace_id].append(
+        entries[each.said.workspace_id].append(
             suppressing.Entry(
-                address_of[each.copy.id],
+                address_of[each.copy_id],
                 cause,
                 each.report.words,
-                event_ids.get((each.copy.id, each.key)),
+                event_ids.get((each.copy_id, each.key)),
             )
         )
     for workspace_id in sorted(entries):
@@ -279,9 +296,9 @@ def _weary(news: Iterable[_News]) -> None:
         if each.is_conflict:
             continue
         if report.kind is ReportKind.BOUNCED_SOFT and report.cause not in (None, Cause.UNKNOWN):
-            bounced[each.copy.id] = report.cause
+            bounced[each.copy_id] = report.cause
         elif status_of_kind(report.kind) is Status.DELIVERED:
-            arrived.add(each.copy.id)
+            arrived.add(each.copy_id)
     wearying.pause_weary_untracked(bounced, arrived)
 
 

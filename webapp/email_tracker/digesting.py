@@ -1,14 +1,19 @@
-"""Stored Arrivals become Events: many at once, by bytes, and none of them stops the others."""
+"""Stored Arrivals become Events: many at once, by bytes, and none of them stops the others.
+
+To read them and to find the copies they speak of is half of the work, and is done before anything
+is locked: hooks go on storing, and other workers recording.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select, update
 
 from webapp.accounts.models import Workspace
-from webapp.delivery import parking, recording
+from webapp.delivery import matching, parking, recording
+from webapp.delivery.matching import Said
 from webapp.delivery.models import Arrival, ArrivalStage
-from webapp.extensions import db
+from webapp.extensions import begin_to_write, db, reading
 from webapp.lib import clock, garbage
 from webapp.plugins import installing
 from webapp.providers.contract import Provider, Unreadable
@@ -18,24 +23,37 @@ log = structlog.get_logger()
 BATCH_BYTES = 2 * 1024 * 1024
 BATCH_COUNT = 500
 PLUGIN = "email_tracker"
+_WHOLE = select(
+    *(Arrival.id, Arrival.connection_id, Arrival.workspace_id, Arrival.provider),
+    *(Arrival.body, Arrival.headers, Arrival.received_at),
+)
+
+
+class _Overtaken(Exception):
+    """Since they were read another worker has digested some, or a tracker was switched on or off:
+    what is still stored is to be read again."""
 
 
 def digest_some(providers: Mapping[str, Provider], token_key: bytes) -> int:
     """Digest one batch of stored Arrivals and commit; how many (0: nothing was waiting)."""
-    arrivals = _next_batch()
-    if not arrivals:
-        db.session.rollback()
-        return 0
-    try:
-        with garbage.left_lying():
-            _digest(arrivals, providers, token_key)
-        db.session.commit()
-    except Exception:  # one Arrival that breaks us must not hold up the rest: take each alone
-        db.session.rollback()
-        ids = [arrival.id for arrival in arrivals]
-        log.exception("digest_batch_failed", arrivals=len(ids))
-        for arrival_id in ids:
-            _digest_alone(arrival_id, providers, token_key)
+    with reading():
+        arrivals = _next_batch()
+        if not arrivals:
+            db.session.rollback()
+            return 0
+        try:
+            with garbage.left_lying():
+                _digest(arrivals, providers, token_key)
+            db.session.commit()
+            return len(arrivals)
+        except _Overtaken:
+            db.session.rollback()
+            return len(arrivals)
+        except Exception:  # one Arrival that breaks us must not hold up the rest: take each alone
+            db.session.rollback()
+            log.exception("digest_batch_failed", arrivals=len(arrivals))
+    for arrival in arrivals:
+        _digest_alone(arrival.id, providers, token_key)
     return len(arrivals)
 
 
@@ -60,18 +78,21 @@ def _stored():
     return select(Arrival.id).where(Arrival.stage == ArrivalStage.STORED)
 
 
-def _next_batch() -> list[Arrival]:
+def _next_batch() -> Sequence[Row]:
     """The oldest stored Arrivals that nobody else digests now, up to BATCH_BYTES, at least one."""
     for ids in _batches():
-        found = db.session.scalars(
-            select(Arrival)
-            .where(Arrival.id.in_(ids), Arrival.stage == ArrivalStage.STORED)
-            .order_by(Arrival.id)
-            .with_for_update(skip_locked=True)
-        ).all()
-        if found:
-            return list(found)
+        if found := _stored_among(ids):
+            return found
     return []
+
+
+def _stored_among(ids: Sequence[int]) -> Sequence[Row]:
+    """Those that are still to be digested; nobody else gets them now (SQLite: see _mark)."""
+    return db.session.execute(
+        _WHOLE.where(Arrival.id.in_(ids), Arrival.stage == ArrivalStage.STORED)
+        .order_by(Arrival.id)
+        .with_for_update(skip_locked=True)
+    ).all()
 
 
 def _batches() -> Iterator[list[int]]:
@@ -93,52 +114,77 @@ def _batches() -> Iterator[list[int]]:
         yield ids
 
 
-def _digest(
-    arrivals: Sequence[Arrival], providers: Mapping[str, Provider], token_key: bytes
-) -> None:
-    on = {number: _is_tracker_on(number) for number in {each.workspace_id for each in arrivals}}
-    tracked: list[recording.Said] = []
-    untracked: list[recording.Said] = []
+def _digest(arrivals: Sequence[Row], providers: Mapping[str, Provider], token_key: bytes) -> None:
+    """In the caller's transaction, which begins to write here."""
+    said: list[Said] = []
+    errors: dict[int, str] = {}
     for arrival in arrivals:
-        said = _read(arrival, providers)
-        if arrival.stage == ArrivalStage.UNREADABLE:
-            continue
-        is_on = on[arrival.workspace_id]
-        arrival.is_unapplied = not is_on
-        arrival.stage = ArrivalStage.DIGESTED
-        arrival.digested_at = clock.now()
-        (tracked if is_on else untracked).extend(said)
-    db.session.flush()
-    parking.park(recording.record(tracked, token_key))
-    recording.record(untracked, token_key, only_suppress=True)
+        try:
+            reports = providers[arrival.provider].parse(bytes(arrival.body), arrival.headers)
+        except Unreadable as error:
+            errors[arrival.id] = str(error)[:500]
+        else:
+            said += recording.said_by(arrival, reports)
+    off = _without_tracker(arrivals)
+    tracked = matching.match([each for each in said if each.workspace_id not in off], token_key)
+    untracked = matching.match([each for each in said if each.workspace_id in off], token_key)
+
+    begin_to_write()
+    if off != _without_tracker(arrivals):
+        raise _Overtaken
+    _mark(arrivals, off, errors)
+    parking.park(recording.record_matched(tracked))
+    recording.record_matched(untracked, only_suppress=True)
 
 
-def _read(arrival: Arrival, providers: Mapping[str, Provider]) -> list[recording.Said]:
-    try:
-        reports = providers[arrival.provider].parse(bytes(arrival.body), arrival.headers)
-    except Unreadable as error:
-        arrival.stage = ArrivalStage.UNREADABLE
-        arrival.error = str(error)[:500]
-        return []
-    return recording.said_by(arrival, reports)
+def _without_tracker(arrivals: Sequence[Row]) -> set[int]:
+    """Those of their workspaces that have it switched off."""
+    workspaces = {arrival.workspace_id for arrival in arrivals}
+    return {
+        number
+        for number in workspaces
+        if PLUGIN not in installing.installed(db.session.get(Workspace, number))
+    }
+
+
+def _mark(arrivals: Sequence[Row], off: set[int], errors: Mapping[int, str]) -> None:
+    """These are digested, or cannot be. Raises _Overtaken."""
+    now, number = clock.now(), 0
+    digested: dict[bool, list[int]] = {False: [], True: []}
+    for arrival in arrivals:
+        if arrival.id in errors:
+            number += _set([arrival.id], stage=ArrivalStage.UNREADABLE, error=errors[arrival.id])
+        else:
+            digested[arrival.workspace_id in off].append(arrival.id)
+    for is_unapplied, ids in digested.items():
+        values = {"stage": ArrivalStage.DIGESTED, "digested_at": now, "is_unapplied": is_unapplied}
+        number += _set(ids, **values) if ids else 0
+    if number < len(arrivals):
+        raise _Overtaken
+
+
+def _set(ids: Sequence[int], **values) -> int:
+    """Of those that are still stored; how many they were."""
+    done = db.session.execute(
+        update(Arrival)
+        .where(Arrival.id.in_(ids), Arrival.stage == ArrivalStage.STORED)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return done.rowcount
 
 
 def _digest_alone(arrival_id: int, providers: Mapping[str, Provider], token_key: bytes) -> None:
-    arrival = db.session.get(Arrival, arrival_id, with_for_update=True)
-    if arrival is None or arrival.stage != ArrivalStage.STORED:
-        db.session.rollback()
-        return
     try:
-        _digest([arrival], providers, token_key)
-        db.session.commit()
+        with reading():
+            if arrivals := _stored_among([arrival_id]):
+                _digest(arrivals, providers, token_key)
+            db.session.commit()
+    except _Overtaken:
+        db.session.rollback()
     except Exception as error:  # kept, visible, and out of the way; replay takes it up again
         db.session.rollback()
         log.exception("arrival_unreadable", arrival=arrival_id)
-        arrival = db.session.get(Arrival, arrival_id)
-        arrival.stage = ArrivalStage.UNREADABLE
-        arrival.error = f"{type(error).__name__}: {error}"[:500]
+        words = f"{type(error).__name__}: {error}"[:500]
+        _set([arrival_id], stage=ArrivalStage.UNREADABLE, error=words)
         db.session.commit()
-
-
-def _is_tracker_on(workspace_id: int) -> bool:
-    return PLUGIN in installing.installed(db.session.get(Workspace, workspace_id))

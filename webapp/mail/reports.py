@@ -1,8 +1,8 @@
 """What an Arrival says of one copy, in our words."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from webapp.mail.causes import Cause
 
@@ -25,8 +25,7 @@ class ReportKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """One thing that a provider or a mailbox says of one copy.
 
     `token` is the copy's own (it travelled in the message) and None when it did not come back;
@@ -48,7 +47,7 @@ class Report:
     reply: str = ""
     description: str | None = None
     native: str = ""
-    details: dict = field(default_factory=dict)
+    details: dict = {}  # never changed, only replaced
     names: tuple[str, ...] = ()
 
     @property

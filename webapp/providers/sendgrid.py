@@ -49,6 +49,13 @@ _DROP_CAUSES: list[tuple[str, Cause]] = [
     ("smtpapi", Cause.OUR_SERVER),
     ("invalid", Cause.INVALID_ADDRESS),
 ]
+_DETAILS = {
+    "url": "url",
+    "useragent": "user_agent",
+    "attempt": "attempt",
+    "smtp-id": "message_id",
+    "type": "reason",
+}
 _FAILED = (ReportKind.BOUNCED, ReportKind.BOUNCED_SOFT, ReportKind.DEFERRED)
 
 
@@ -99,16 +106,7 @@ def _report(event: dict) -> Report:
         cause=_cause(kind, reason, reply),
         reply=reply,
         native=native,
-        details=reading.details(
-            event,
-            {
-                "url": "url",
-                "useragent": "user_agent",
-                "attempt": "attempt",
-                "smtp-id": "message_id",
-                "type": "reason",
-            },
-        )
+        details=reading.details(event, _DETAILS)
         | ({"machine": "true"} if event.get("sg_machine_open") is True else {}),
     )
 
