@@ -17,6 +17,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 RULES_VERSION = 2
 BURST = timedelta(seconds=2)
@@ -99,6 +100,8 @@ def judge(
     is when the copy was first handed over; None: never, as far as is known. `data_centres` says
     of a network whether it is in one."""
     found = [_alone(fetch, left_at, data_centres) for fetch in fetches]
+    if len(found) == 1:
+        return found
     clicks = [fetch for fetch in fetches if fetch.link]
     traps = [fetch for fetch in fetches if fetch.is_hidden]
     for place, fetch in enumerate(fetches):
@@ -132,6 +135,7 @@ def _alone(fetch: Fetch, left_at: datetime | None, data_centres: Container[str])
     return why or (Why.DATA_CENTRE if fetch.network in data_centres else None)
 
 
+@lru_cache(maxsize=4096)  # people have few programs, and these rules are many
 def _agent(user_agent: str) -> Why | None:
     for pattern, why in _AGENT_RULES:
         if pattern.search(user_agent):
