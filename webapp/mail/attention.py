@@ -14,10 +14,10 @@ of these two speaks of a person, of whom it hides the place and the program.
 
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 RULES_VERSION = 2
 BURST = timedelta(seconds=2)
@@ -74,8 +74,7 @@ _AGENTS: list[tuple[str, Why]] = [
 _AGENT_RULES = [(re.compile(pattern, re.IGNORECASE), why) for pattern, why in _AGENTS]
 
 
-@dataclass(frozen=True)
-class Fetch:
+class Fetch(NamedTuple):
     """One open (`link` is "") or click. `link` is what tells links apart, a number or an address;
     `network` is the truncated address it came from; an unknown `user_agent` is None, an empty one
     was sent empty. `says_machine`: the provider judged it so."""
