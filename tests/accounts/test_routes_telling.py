@@ -29,6 +29,16 @@ def test_the_bell_counts_what_is_unread_in_words_too(cast, sign_in, tiding) -> N
     assert 'aria-label="Notifications"' in alice.get(f"{PAGE}/bell").text
 
 
+def test_every_kind_has_its_line(cast, sign_in) -> None:
+    for kind in TidingKind:
+        db.session.add(Tiding(workspace_id=cast.workspace.id, user_id=cast.alice.id, kind=kind,
+                              title=f"About {kind}", path="/w/acme/emails"))  # fmt: skip
+    db.session.commit()
+
+    page = sign_in(cast.alice).get(PAGE).text
+    assert all(f"About {kind}" in page for kind in TidingKind)
+
+
 def test_what_comes_from_outside_is_shown_as_text(cast, sign_in, tiding) -> None:
     page = sign_in(cast.alice).get(PAGE).text
 
