@@ -75,6 +75,42 @@ def test_auto_replies_in_more_languages_are_known(subject: str):
     assert bounces.read(raw).kind is Kind.AUTOREPLY
 
 
+TRANSCRIPT = b"""
+ ----- The following addresses had permanent fatal errors -----
+<ann@example.org>%s
+<bo@example.org>%s
+
+ ----- Transcript of session follows -----
+>>> RCPT To:<ann@example.org>
+<<< 550 5.1.1 <ann@example.org>... User unknown
+>>> RCPT To:<bo@example.org>
+<<< 552 5.2.2 <bo@example.org>... Mailbox full
+"""
+
+
+@pytest.mark.parametrize(
+    "said", [(b"", b""), (b"\n (reason: No such user)", b"\n (reason: Quota)")]
+)
+def test_of_several_each_is_told_what_the_server_said_of_it_alone(said: tuple[bytes, bytes]):
+    found = bounces.read(DAEMON + TRANSCRIPT % said).findings
+    assert [(each.address, each.cause) for each in found] == [
+        ("ann@example.org", Cause.MAILBOX_MISSING),
+        ("bo@example.org", Cause.MAILBOX_FULL),
+    ]
+
+
+def test_the_cells_of_a_table_are_words_of_their_own():
+    cells = b"<table><tr><td>To</td><td>ann@example.org</td></tr></table><p>Mailbox full</p>"
+    (found,) = bounces.read(DAEMON + b"Content-Type: text/html\n\n" + cells).findings
+    assert (found.address, found.cause) == ("ann@example.org", Cause.MAILBOX_FULL)
+
+
+def test_a_quoted_local_part_keeps_its_quotes():
+    raw = dsn().replace(b"rfc822;ann@example.org", b'rfc822; "ann lee"@example.org')
+    (found,) = bounces.read(raw).findings
+    assert found.address == '"ann lee"@example.org'
+
+
 def test_a_newsletter_about_bounces_is_none():
     head = (
         b"From: a@tips.example\nSubject: Returned mail explained\nList-Unsubscribe: <https://t>\n"

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from webapp.mail import codes, reasons
 from webapp.mail.causes import Cause
@@ -53,18 +54,25 @@ def judge(
 ) -> Finding:
     """A Finding from a server's text, the status `stated` beside it (or ""), and whether the
     notice speaks of a delay."""
-    status = reasons.status_of(reply, stated)
-    replied = codes.reply_codes(reply)
-    code = next((code for code in replied if code >= 500), next(iter(replied), 0))
-    cause = reasons.cause_of(reply, code=code, status=status)
-    verdict = _verdict(status, replied, is_delay or _RAN_OUT.search(reply.lower()) is not None)
-    if cause is Cause.OUR_SERVER:  # it came back from afar: their server speaks, of our sender
-        cause = Cause.BLOCKED_REPUTATION
+    verdict, status, cause = _weigh(reply, stated, is_delay)
     if is_final is None:
         is_final = not is_delay
     return Finding(address, verdict, status, is_final, cause, reply, aliases)
 
 
+@lru_cache(maxsize=256)  # a notice says the same of a thousand people
+def _weigh(reply: str, stated: str, is_delay: bool) -> tuple[Verdict, str, Cause]:
+    status = reasons.status_of(reply, stated)
+    replied = codes.reply_codes(reply)
+    code = next((code for code in replied if code >= 500), next(iter(replied), 0))
+    cause = reasons.cause_of(reply, code=code, status=status)
+    if cause is Cause.OUR_SERVER:  # it came back from afar: their server speaks, of our sender
+        cause = Cause.BLOCKED_REPUTATION
+    is_transient = is_delay or _RAN_OUT.search(reply.lower()) is not None
+    return _verdict(status, replied, is_transient), status, cause
+
+
+@lru_cache(maxsize=256)
 def says_something(reply: str) -> bool:
     """Whether a text has a number or words that mean something to us."""
     if any(map(codes.is_specific, codes.enhanced_codes(reply))) or codes.reply_codes(reply):

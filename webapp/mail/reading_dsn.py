@@ -9,7 +9,7 @@ from webapp.mail.letters import Fields, Letter
 # RFC 3464 2.3.3; "deliverable" and its opposite are Postfix's answers to a question (sendmail -bv)
 _GOOD = {"delivered", "relayed", "expanded", "deliverable"}
 _BAD = {"failed", "failure", "undeliverable", "undelivered"}
-_ADDRESS = re.compile(r"[^\s<>;,()\"]+@[^\s<>;,()\"]+|\"[^\"@\s]{1,64}\"@[^\s<>;,()\"]+")
+_ADDRESS = re.compile(r"[^\s<>;,()\"]+@[^\s<>;,()\"]+|\"[^\"@\n]{1,64}\"@[^\s<>;,()\"]+")
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient")
 
 
@@ -74,4 +74,6 @@ def address_in(value: str) -> str:
 
 def tidy(address: str) -> str:
     """An address without what sticks to it in running text."""
+    if re.match(r'<?"[^"]+"@', address):  # the quotes are a part of it (RFC 5321 4.1.2)
+        return address.strip("<>")
     return address.strip("<>[](){}'\":;,.*| \t").removeprefix("mailto:")

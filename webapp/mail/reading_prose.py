@@ -7,6 +7,7 @@ those who sent the mail, or the notice, count only where no others stand.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from webapp.mail import findings, notice_words, reading_dsn
 from webapp.mail.findings import MAX_RECIPIENTS, Finding
@@ -54,7 +55,11 @@ _ABOUT_OTHERS = re.compile(
 )
 _OWN_HEADERS = ("to", "delivered-to", "x-original-to", "envelope-to", "from")
 _ORIGINAL_SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to", "x-sender")
+_RULE = re.compile(r"\s*[-=_*]{3,}")
 _DAEMON_ADDRESS = re.compile(r"(?i)^(?:mailer-daemon|postmaster|abuse|support|helpdesk|noreply)@")
+
+
+_Named = dict[str, list[int]]  # an address, and the numbers of the lines that name it
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,11 @@ def saying(letter: Letter, addresses: list[str]) -> list[Finding]:
 
 def _findings(letter: Letter, lines: list[str], places: list[_Place]) -> list[Finding]:
     is_delay = speaks_of_delay(letter)
+    named = _by_address(lines) if len(places) > 1 else None
     found: dict[str, Finding] = {}
     for number, place in enumerate(places[:MAX_RECIPIENTS]):
         following = places[number + 1].line if number + 1 < len(places) else len(lines)
-        reply = _reply(lines, place, following)
+        reply = _reply(lines, place, following, named)
         found[place.address.lower()] = findings.judge(place.address, reply, is_delay=is_delay)
     return list(found.values())
 
@@ -265,10 +271,31 @@ def _once(places: list[_Place]) -> list[_Place]:
     return list({place.address.lower(): place for place in reversed(places)}.values())[::-1]
 
 
-def _reply(lines: list[str], place: _Place, following: int) -> str:
-    """What is said of this address: up to the next one, or everything where that says nothing."""
+def _reply(lines: list[str], place: _Place, following: int, named: _Named | None = None) -> str:
+    """What is said of this address: up to the next one, or everything where that says nothing. Of
+    several (then there is `named`), each is spoken of above a rule, or on lines that name it."""
     said = [place.rest.lstrip(">]\")': \t-"), *lines[place.line + 1 : following][:40]]
-    text = " ".join(" ".join(said).split())[:MAX_REPLY]
-    if findings.says_something(text):
-        return text
-    return " ".join(" ".join(lines).split())[:MAX_REPLY]
+    parts = [said]
+    if named is not None:
+        rule = next((n for n, line in enumerate(said) if n and _RULE.match(line)), len(said))
+        others = named.get(place.address.lower(), ())
+        naming = [lines[number] for number in others if number != place.line]
+        parts = [said[:rule], naming[:20], said]
+    for part in parts:
+        text = " ".join(" ".join(part).split())[:MAX_REPLY]
+        if findings.says_something(text):
+            return text
+    return _beginning("\n".join(lines[:200]))
+
+
+@lru_cache(maxsize=4)
+def _beginning(text: str) -> str:
+    return " ".join(text.split())[:MAX_REPLY]
+
+
+def _by_address(lines: list[str]) -> _Named:
+    named: _Named = {}
+    for number, line in enumerate(lines):
+        for raw in _ANYWHERE.findall(line) if "@" in line else ():
+            named.setdefault(reading_dsn.tidy(raw).lower(), []).append(number)
+    return named

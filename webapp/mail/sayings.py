@@ -270,10 +270,9 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
             r"(could|can)( ?not|n't) be (found|resolved|located)|cannot find (user|recipient"
             r"|address)",
             r"delivery to .{0,40}unknown|who are you|has moved|user\b.{0,30}not a \w+ user",
-            r"(empfänger|benutzer|postfach|adresse|mailbox)\w*.{0,40}(unbekannt|existiert nicht"
-            r"|nicht"
-            r" (bekannt|gefunden|vorhanden|verfügbar)|ungültig)|unbekannte\w* (empfänger|benutzer"
-            r"|adr)",
+            r"(empf(ä|ae)nger|benutzer|postfach|adresse|mailbox)\w*.{0,40}(unbekannt"
+            r"|existiert nicht|nicht (bekannt|gefunden|vorhanden|verfügbar)|ungültig)",
+            r"unbekannte\w* (empf(ä|ae)nger|benutzer|adr)",
             r"(utilisateur|destinataire|adresse|bo[iî]te|compte)\w*.{0,40}(inconnu|inexistant"
             r"|invalide"
             r"|n'existe pas|introuvable)|n'existe pas",
