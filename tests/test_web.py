@@ -16,6 +16,7 @@ DIALOG = {"HX-Request": "true", "HX-Target": "div#dialog"}
 WORDS = {
     403: "Your role does not allow this",
     404: "There is nothing here",
+    405: "There is nothing here",
     419: "This page was open for too long",
     429: "Too many tries",
     500: "Something went wrong on our side",

@@ -165,7 +165,8 @@ def _error(error: HTTPException) -> Response:
     status = 419 if isinstance(error, CSRFError) else (error.code or 500)
     if error.response is not None:
         return error.response  # type: ignore[return-value]
-    template = status if status in known else 500
+    other = 404 if status == 405 else 500  # no page stands where a form is sent to
+    template = status if status in known else other
     part = "errors/_dialog.html" if _wants_dialog() else "errors/_part.html"
     return render("errors/page.html", part, status=status, code=template)
 

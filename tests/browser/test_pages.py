@@ -133,12 +133,13 @@ def test_axe_finds_nothing(window: Page, installation: Installation, path: str) 
     assert overflow <= 0, f"{overflow} px wider than the window"
 
 
-def test_the_report_is_one_page_of_paper(window: Page, installation: Installation) -> None:
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_the_report_is_one_page(window: Page, installation: Installation, paper: str) -> None:
     window.goto(installation.path(HOME + "/emails/1/print"))
     expect(window.get_by_role("article")).to_contain_text("1 of 3 delivered")
 
-    paper = window.pdf(prefer_css_page_size=True)
-    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+    printed = window.pdf(format=paper)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
 
 
 @pytest.mark.parametrize(("path", "name"), OPENED, ids=[each[1] for each in OPENED])

@@ -88,6 +88,8 @@ def _said(name: str, value: object, zone: str | None) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+    if name == "kinds":
+        return ", ".join(str(value).split())
     if isinstance(value, list | dict):
         return ", ".join(_said(name, each, zone) for each in value)
     return _time(str(value), zone)
