@@ -54,6 +54,18 @@ def test_notices_in_more_languages_are_read(language: str):
     ]
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Doručení se zpožďuje: zpožděno", "A entrega foi adiada", "Доставка задерживается",
+     "La consegna è in ritardo", "De bezorging is vertraagd", "邮件被延迟", "配信が遅延しています",
+     "Leveransen är försenad"],
+)  # fmt: skip
+def test_delays_in_more_languages_are_no_failures(said: str):
+    head = "From: mailer-daemon@mx.example.net\nTo: news@sender.example\nSubject: Mail delivery\n\n"
+    (found,) = bounces.read(f"{head}{said}:\n\n<ann@example.org>\n".encode()).findings
+    assert (found.verdict, found.is_final) == (Verdict.TEMPORARY, False)
+
+
 def test_a_mail_server_that_returns_a_mail_is_understood_in_any_language():
     head, _, returned = dsn().partition(b"--b\nContent-Type: message/delivery-status")
     returned = b"--b\n" + returned.partition(b"--b\n")[2]
@@ -109,6 +121,11 @@ def test_a_quoted_local_part_keeps_its_quotes():
     raw = dsn().replace(b"rfc822;ann@example.org", b'rfc822; "ann lee"@example.org')
     (found,) = bounces.read(raw).findings
     assert found.address == '"ann lee"@example.org'
+
+
+def test_somebody_who_speaks_of_failing_and_of_nobody_s_address_is_none():
+    raw = b"From: a@b.example\nSubject: Failure to deliver the report\n\nIt failed, see 5.3.1.\n"
+    assert bounces.read(raw).kind is Kind.NOT_BOUNCE
 
 
 def test_a_newsletter_about_bounces_is_none():

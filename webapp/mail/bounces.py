@@ -127,6 +127,7 @@ def _points(letter: Letter) -> int:
     points += has_words and reading_prose.names_somebody(letter)
     against = 0 if daemon == 3 else _is_personal(letter, subject)
     against += 2 * (not daemon and subject.startswith(("[", "(")))  # a list's, a ticket's
+    against += not (daemon or letter.attached or "@" in text)  # of whom should it speak?
     against += 2 * ("list-unsubscribe" in letter.headers and not (daemon or letter.attached))
     return points - against
 

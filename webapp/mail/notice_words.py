@@ -84,7 +84,8 @@ DELAYS = _any(
     r"weitere? (zustell)?versuch|n'a pas encore|nouvelle tentative|seguir[aá] intentando|再送",
     r"verzögert|retardée?\b|aún no (se )?ha|ainda não foi|non (è|e') (ancora )?stat\w+ ancora",
     r"ancora (stat\w+ )?(consegnat|recapitat)|ritardo|nog niet (bezorgd|afgeleverd)|vertraagd",
-    r"försenad|forsinket|viivästy|zpožděn|opóźni|késik|gecik|întârzi|затрим|задержан|延迟|延遲|遅延|지연",
+    r"försenad|forsinket|viivästy|zpožděn|opóźni|késik|gecik|întârzi|затрим|задерж|延迟|延遲|遅延|지연",
+    r"(seguirá|continuará) (a )?tent|adiad[ao]|atrasad[ao]",
 )
 # where the returned mail begins, when its headers do not show it
 DIVIDERS = _any(
