@@ -134,18 +134,13 @@ class Handover:
                 return
             talk.feed()
 
-    def _is_worth_a_look(self) -> bool:
-        """Half of the hand is used up and there is more to take, or all is answered."""
-        hand = self._hand
-        return bool(hand.room and not hand.is_dry) or not (hand.on_wire or hand.supply)
-
     async def _wait(self, *, is_over: bool) -> None:
         """Until a look is worth it, or half a second has passed. Over: until all is answered."""
         self._wake.clear()
         if is_over:
             is_ready = not self._hand.on_wire
         else:
-            is_ready = self._is_worth_a_look() or not self._lines.open_ones
+            is_ready = self._hand.is_worth_a_look or not self._lines.open_ones
         if is_ready:
             return
         try:
@@ -187,23 +182,23 @@ class Handover:
             self._traffic.note(said, held.destination, result.reply)
             if judging.speaks_of_us(said):
                 self._refusal = said.reply
-        if self._is_worth_a_look():
+        if hand.is_worth_a_look:
             self._wake.set()
 
     def _message(self, held: Held) -> Message:
-        row, key = held.row, self._setting.token_key
-        unsubscribe = tokens.unsubscribe_token(key, row.id)
-        token, back = tokens.copy_token(key, row.id), self._bounce_address
+        key, back = self._setting.token_key, self._bounce_address
+        token = tokens.copy_token(key, held.id)
+        unsubscribe = tokens.unsubscribe_token(key, held.id)
         return self._template.fill(
             Copy(
                 token=token,
-                address=addresses.on_the_wire(row.address, row.address_key),
-                name=row.name,
-                values=merging.merge_values(row.merge_values),
+                address=addresses.on_the_wire(held.address, held.address_key),
+                name=held.name,
+                values=merging.merge_values(held.merge_values),
                 date=held.date,
                 unsubscribe_url=f"{self._setting.base_url}/u/{unsubscribe}",
                 return_path=tokens.return_path(token, back) if back else "",
-                links=self._addresses.of(row.id),
+                links=self._addresses.of(held.id),
             )
         )
 

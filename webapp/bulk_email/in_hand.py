@@ -4,16 +4,17 @@ stored. Each exchange with the database is one transaction: outcomes in, the nex
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
-from sqlalchemy import ColumnElement, Row
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import DBAPIError
 
 from webapp.bulk_email.traffic import Notes, Traffic
 from webapp.delivery import attempting, budgeting, leasing
+from webapp.delivery.statuses import Status
 from webapp.extensions import db
 
 log = structlog.get_logger()
@@ -25,9 +26,17 @@ DATABASE_PATIENCE_SECONDS = 60.0
 class Held:
     """A copy in flight, from the commit that says so to the one that says what became of it."""
 
-    row: Row
-    fence: int
+    id: int
+    bulk_email_id: int
+    name: str
+    address: str
+    address_key: str
+    merge_values: Mapping
+    status: Status
+    generation: int
+    attempt_count: int
     date: datetime
+    fence: int
     destination: str
     began_at: datetime | None = None
     due_again: datetime | None = None  # of one that goes back: its turn comes later
@@ -58,6 +67,12 @@ class Hand:
     @property
     def is_empty(self) -> bool:
         return not (self.supply or self.on_wire or self.outcomes or self.returned)
+
+    @property
+    def is_worth_a_look(self) -> bool:
+        """Half of it is used up and there is more to take, or all is answered."""
+        left = len(self.supply) + self.on_wire
+        return not left or (left * 2 <= self.most and not self.is_dry)
 
     @property
     def room(self) -> int:
@@ -104,17 +119,18 @@ class Hand:
     ) -> list[Held]:
         """One transaction, in a thread of its own: the wire never waits for the disk."""
         flights = self._flights.copy()
-        flights.subtract([*(said.fence for said in outcomes), *(held.fence for held in returned)])
+        flights.subtract([said.fence for said in outcomes])
+        flights.subtract([held.fence for held in returned])
         is_renewed = self._is_renewal_due()
         try:
             attempting.record(outcomes)
-            leasing.take_back([(held.row.id, held.fence, held.due_again) for held in returned])
+            leasing.take_back([(held.id, held.fence, held.due_again) for held in returned])
             self.also(outcomes)
             taken = self._take(room) if room else None
             if notes is not None:  # here: destinations are locked after their Connection
                 self.traffic.store(notes)
             admitted = self._admit(taken) if taken and taken.rows else []
-            flights.update(held.fence for held in admitted)
+            flights.update([held.fence for held in admitted])
             leasing.land([fence for fence, left in flights.items() if fence and not left])
             if is_renewed:
                 leasing.renew(self.owner, self.lease_seconds)
@@ -149,14 +165,10 @@ class Hand:
 
     def _admit(self, taken: leasing.Taken) -> list[Held]:
         """Those whose destination takes them now; the others go back until their turn."""
-        go, wait = self.traffic.admit(taken.rows)
+        go, wait = self.traffic.admit(taken.rows)  # (row, destination), (row, due again)
         leasing.take_back([(row.id, taken.fence, again) for row, again in wait])
         budgeting.spend(self.connection_id, len(go))
-        destination_of = self.traffic.destination_of
-        return [
-            Held(row, taken.fence, row.first_tried_at, destination_of(row.address_key))
-            for row in go
-        ]
+        return [Held(*row, taken.fence, destination) for row, destination in go]
 
     def _is_renewal_due(self) -> bool:
         return bool(self._flights) and (

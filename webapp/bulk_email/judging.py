@@ -27,16 +27,16 @@ def judge(held: Held, result: Result, deadline: datetime | None, provider: Provi
             return outcome(held, result, IN_DOUBT, Status.UNCONFIRMED, Cause.UNKNOWN)
         return _later(held, result, NOT_HANDED_OVER, Cause.UNREACHABLE, deadline)
 
-    text = str(reply)
-    verdict = replies.judge(reply, at_recipient=result.phase is not Phase.MAIL)
-    if verdict.outcome is replies.Outcome.ACCEPTED:
+    text = reply.line
+    if 200 <= reply.code < 300:  # nearly always
         own = provider.message_id_in(text)
         return outcome(held, result, text, Status.SENT, None, own=own[:255] if own else None)
+    verdict = replies.judge(reply, at_recipient=result.phase is not Phase.MAIL)
     if verdict.outcome is replies.Outcome.REFUSED_FOR_NOW:
         return _later(held, result, text, verdict.cause, deadline)
     if verdict.outcome is replies.Outcome.REFUSED:
         return outcome(held, result, text, Status.BOUNCED, verdict.cause)
-    if held.row.attempt_count == 0:  # they speak of us: the email pauses, and nobody has failed yet
+    if held.attempt_count == 0:  # they speak of us: the email pauses, and nobody has failed yet
         return outcome(held, result, text, Status.RETRYING, verdict.cause, clock.now())
     return outcome(held, result, text, Status.FAILED, verdict.cause)
 
@@ -60,31 +60,19 @@ def outcome(
     again: datetime | None = None,
     own: str | None = None,
 ) -> Outcome:
-    now, row = clock.now(), held.row
+    now = clock.now()
     return Outcome(
-        recipient_id=row.id,
-        bulk_email_id=row.bulk_email_id,
-        address=row.address,
-        fence=held.fence,
-        generation=row.generation,
-        before=row.status,
-        phase=result.phase,
-        code=result.reply.code if result.reply else None,
-        reply=text,
-        status=status,
-        cause=cause,
-        began_at=held.began_at or now,
-        ended_at=now,
-        next_try_at=again,
-        provider_message_id=own,
-    )
+        held.id, held.bulk_email_id, held.address, held.fence, held.generation, held.status,
+        result.phase, result.reply.code if result.reply else None, text, status, cause,
+        held.began_at or now, now, again, own,
+    )  # fmt: skip
 
 
 def _later(
     held: Held, result: Result, text: str, cause: Cause | None, deadline: datetime | None
 ) -> Outcome:
     """Try again 1, 2, 4 … minutes later, until the sender's deadline; then it is settled."""
-    wait = min(FIRST_BACK_OFF * 2**held.row.attempt_count, LONGEST_BACK_OFF)
+    wait = min(FIRST_BACK_OFF * 2**held.attempt_count, LONGEST_BACK_OFF)
     again = clock.now() + wait * random.uniform(0.9, 1.2)
     if deadline and again > deadline:
         status = Status.FAILED if cause is Cause.OUR_SERVER else Status.BOUNCED_SOFT

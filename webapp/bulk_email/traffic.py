@@ -48,16 +48,13 @@ class Traffic:
         self._limited: dict[str, pacing.Pace] = {}
         self._postponed_to: dict[str, datetime] = {}
         self._notes = Notes()
+        self._accepted: list[str] = []  # destinations of mails taken, not counted yet
         self._totals: Counter = Counter()
         self._sent_lately: Counter = Counter()
         self._since_complaint: Counter = Counter()
         self._hastening = Hastening(bulk_email_id)
         self._cut_at = time.monotonic()
         self.has_unknown_domains = False
-
-    def destination_of(self, address_key: str) -> str:
-        domain = addresses.domain_of(address_key)
-        return self._destinations.get(domain, domain)
 
     def is_resting(self, destination: str, now: datetime) -> bool:
         """Whether it asked for a rest since its copies were admitted."""
@@ -76,11 +73,13 @@ class Traffic:
 
     # ---- in a transaction
 
-    def admit(self, rows: Sequence[Row]) -> tuple[list[Row], list[tuple[Row, datetime]]]:
-        """(those that may leave now, those that wait their turn and until when)."""
+    def admit(
+        self, rows: Sequence[Row]
+    ) -> tuple[list[tuple[Row, str]], list[tuple[Row, datetime]]]:
+        """(those that may leave now and where to, those that wait their turn and until when)."""
         names = self._destinations_of(rows)
         if not self._limited:
-            return list(rows), []
+            return list(zip(rows, names, strict=True)), []
         now = clock.now()
         wanted = Counter(names)
         limited = {name: number for name, number in wanted.items() if name in self._limited}
@@ -88,10 +87,10 @@ class Traffic:
         go, wait = [], []
         for row, name in zip(rows, names, strict=True):
             if name not in granted:
-                go.append(row)
+                go.append((row, name))
             elif granted[name]:
                 granted[name] -= 1
-                go.append(row)
+                go.append((row, name))
             else:
                 wait.append((row, self.later(name, now)))
         return go, wait
@@ -117,22 +116,23 @@ class Traffic:
     def cut(self, *, is_last: bool) -> Notes | None:
         """What is to be stored now: complaints at once, all else every other second, and at the
         end of a turn."""
-        if not self._notes.pulses:
+        if not (self._notes.pulses or self._accepted):
             return None
         is_due = is_last or time.monotonic() - self._cut_at > FLUSH_SECONDS
         if not is_due and not self._notes.heard:
             return None
+        self._count_accepted()
         notes, self._notes = self._notes, Notes()
         self._cut_at = time.monotonic()
         return notes
 
     def note(self, said: Outcome, destination: str, reply: Reply | None) -> None:
         if said.status is Status.SENT:
-            self._note_acceptance(destination)
-            self._since_complaint[destination] += 1
-            self._sent_lately[destination] += 1
-            self._notes.pulses[destination]["accepted"] += 1
+            self._accepted.append(destination)
+            if destination in self._limited:
+                self._note_acceptance(destination)
             return
+        self._count_accepted()
         is_deferred = said.status in (Status.RETRYING, Status.BOUNCED_SOFT)
         self._notes.pulses[destination]["deferred" if is_deferred else "refused"] += 1
         if reply is not None and self._slows_others(said, reply, destination):
@@ -144,6 +144,15 @@ class Traffic:
             )
 
     # ----
+
+    def _count_accepted(self) -> None:
+        """All at once: for every mail it would cost more than what it says."""
+        accepted, self._accepted = Counter(self._accepted), []
+        for destination, number in accepted.items():
+            self._notes.pulses[destination]["accepted"] += number
+        self._notes.accepted.update(accepted)
+        self._since_complaint.update(accepted)
+        self._sent_lately.update(accepted)
 
     def _note_acceptance(self, destination: str) -> None:
         if destination in self._notes.accepted:
@@ -172,8 +181,10 @@ class Traffic:
         return self._sent_lately[destination] / seconds
 
     def _destinations_of(self, rows: Sequence[Row]) -> list[str]:
-        self._learn_domains({addresses.domain_of(row.address_key) for row in rows})
-        return [self.destination_of(row.address_key) for row in rows]
+        domains = [addresses.domain_of(row.address_key) for row in rows]
+        self._learn_domains(set(domains))
+        known = self._destinations
+        return [known.get(domain, domain) for domain in domains]
 
     def _learn_domains(self, domains: set[str]) -> None:
         unknown = domains - self._destinations.keys()

@@ -35,6 +35,7 @@ _copies, _flights = Recipient.__table__.c, Flight.__table__.c
 # in the very words of the partial index ix_recipients_waiting: with a parameter in it, SQLite sorts
 # the whole email for every look
 IS_WAITING = _copies.status <= literal_column("1")
+# in the order of in_hand.Held; the mail's Date last, as it is fixed by this very statement
 _TAKEN = (
     _copies.id,
     _copies.bulk_email_id,

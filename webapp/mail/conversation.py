@@ -5,7 +5,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -232,9 +232,9 @@ class Conversation:
             raise Broken("the line is closed")
         return await self._line.ask(line, seconds or self._server.step_seconds)
 
-    def _hear(self, reply: Reply) -> None:
+    def _hear(self, replies: Sequence[Reply]) -> None:
         if self._transactions is not None:
-            self._transactions.hear(reply)
+            self._transactions.hear(replies)
 
     def _broke(self, why: str) -> None:
         if self._transactions is not None:

@@ -3,8 +3,10 @@
 import base64
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_VALUE = 30_000
+_SHORT = 200
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _SPECIALS = re.compile(r'[()<>@,;:\\".\[\]]')
 _WORD_OCTETS = 42  # 56 as base64, and "=?utf-8?B??=" around: under the 75 of RFC 2047 2
@@ -36,10 +38,18 @@ def clean(value: str) -> str:
 def encode(value: str) -> bytes:
     """An unstructured header value on the wire: ASCII as it is, else encoded words (RFC 2047),
     folded so that no line exceeds 78 characters by much and none 998."""
+    return _encode_short(value) if len(value) < _SHORT else _encode(value)
+
+
+def _encode(value: str) -> bytes:
     value = clean(value)
     if value.isascii() and len(value) < 900:
         return _fold(value)
     return _words(value)
+
+
+# subjects and names come again, from copy to copy
+_encode_short = lru_cache(maxsize=500)(_encode)
 
 
 def encode_mailbox(name: str, address: str) -> bytes:
@@ -49,14 +59,23 @@ def encode_mailbox(name: str, address: str) -> bytes:
     """
     if not _ADDRESS.fullmatch(address) or "=?" in address:  # some parsers decode it even there
         raise HeaderError("The address has a space, a bracket or a control character in it.")
+    phrase = _short_phrase(name) if len(name) < _SHORT else _phrase(name)
+    return b"%b<%b>" % (phrase, address.encode()) if phrase else address.encode()
+
+
+def _phrase(name: str) -> bytes:
+    """What stands before the bracket of an address."""
     name = clean(name)
     if not name:
-        return address.encode()
+        return b""
     if not name.isascii() or len(name) > 60:
-        return _words(name) + b"\r\n <" + address.encode() + b">"
+        return _words(name) + b"\r\n "
     if _SPECIALS.search(name):
         name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"{name} <{address}>".encode()
+    return f"{name} ".encode()
+
+
+_short_phrase = lru_cache(maxsize=500)(_phrase)
 
 
 def assert_intended(block: bytes, number: int) -> None:
@@ -68,8 +87,8 @@ def assert_intended(block: bytes, number: int) -> None:
     breaks = block.count(b"\n")
     if breaks != block.count(b"\r\n") or breaks != block.count(b"\r") or b"\0" in block:
         raise HeaderError("a bare line break or NUL in the header")
-    folds = block.count(b"\r\n ") + block.count(b"\r\n\t")
-    if breaks - folds != number - 1 or b"\r\n \r\n" in block:
+    folds = block.count(b"\n ") + block.count(b"\n\t")
+    if breaks - folds != number - 1 or b"\n \r" in block:
         raise HeaderError(f"the header has {breaks - folds + 1} fields, not {number}")
 
 

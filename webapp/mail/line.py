@@ -1,7 +1,7 @@
 """One line to a mail server: octets out, whole replies in, and a watch over both."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from webapp.mail.replies import Reply, read_reply
 
@@ -14,18 +14,19 @@ class Broken(Exception):
 
 
 class Line(asyncio.Protocol):
-    """The transport's other half. Replies go to whoever `ask`ed, else to `on_reply`.
+    """The transport's other half. A reply goes to whoever `ask`ed, else all that come together to
+    `on_replies`.
 
-    `on_reply(reply, lines)` and `on_break(why)` belong to the conversation; the watch breaks the
-    line when nothing came for `patience` seconds while something is `awaited`.
+    `on_replies(replies)` and `on_break(why)` belong to the conversation; the watch breaks the line
+    when nothing came for `patience` seconds while something is `awaited`.
     """
 
     def __init__(
         self,
-        on_reply: Callable[[Reply], None],
+        on_replies: Callable[[Sequence[Reply]], None],
         on_break: Callable[[str], None],
     ) -> None:
-        self._on_reply = on_reply
+        self._on_replies = on_replies
         self._on_break = on_break
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -112,11 +113,10 @@ class Line(asyncio.Protocol):
         if len(self._rest) > MAX_LINE:
             self.fail("a line without an end")
             return
-        for line in lines:
-            self._lines.append(line)
-            if line[3:4] == b"-" and len(self._lines) < MAX_LINES:
-                continue
-            said, self._lines = self._lines, []
+        if self._asked is None and self._patience is not None:
+            self._hear_all(lines)
+            return
+        for said in self._whole(lines):
             self._hear(said)
             if self.broken is not None:
                 return
@@ -138,6 +138,26 @@ class Line(asyncio.Protocol):
 
     # ----
 
+    def _whole(self, lines: list[bytes]) -> Iterator[list[bytes]]:
+        """The replies that are complete now, each as its lines."""
+        for line in lines:
+            self._lines.append(line)
+            if line[3:4] == b"-" and len(self._lines) < MAX_LINES:
+                continue
+            said, self._lines = self._lines, []
+            yield said
+
+    def _hear_all(self, lines: list[bytes]) -> None:
+        """Between mails they answer several commands at once."""
+        replies = [read_reply(said) for said in self._whole(lines)]
+        is_broken = None in replies
+        if is_broken:
+            del replies[replies.index(None) :]
+        if replies:
+            self._on_replies(replies)
+        if is_broken:
+            self.fail("what came was no reply")
+
     def _hear(self, lines: list[bytes]) -> None:
         reply = read_reply(lines)
         if reply is None:
@@ -145,7 +165,7 @@ class Line(asyncio.Protocol):
         elif self._asked is not None and not self._asked.done():
             self._asked.set_result((reply, lines))
         elif self._patience is not None:
-            self._on_reply(reply)
+            self._on_replies([reply])
         else:
             self._early.append((reply, lines))
 

@@ -12,6 +12,14 @@ _OCTETS = [bytes([octet]) if octet in _PLAIN else b"=%02X" % octet for octet in 
 _WIDTH = 75
 # one short line of ASCII that means itself: no "=", no dot in front, no space at an end
 _AS_IT_IS = re.compile(rb"[!-\-/-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?").fullmatch
+# the same of a text, if nothing in it would be escaped in HTML
+_PLAIN_IN_HTML = re.compile(r"[!#-%(-\-/-;?-~](?:[ !#-%(-;?-~]{0,70}[!#-%(-;?-~])?").fullmatch
+_LONG = re.compile(rb"[ -<>-~]*[!-<>-~]").fullmatch
+
+
+def is_plain_in_html(text: str) -> bool:
+    """Whether `text` is one short line that stays as it is, in a text and in HTML."""
+    return _PLAIN_IN_HTML(text) is not None
 
 
 def encode(data: bytes) -> bytes:
@@ -25,6 +33,10 @@ def encode(data: bytes) -> bytes:
 def _line(line: bytes) -> bytes:
     if _AS_IT_IS(line):
         return line
+    if _LONG(line):
+        pieces = [line[at : at + _WIDTH] for at in range(0, len(line), _WIDTH)]
+        if not any(piece.startswith(b".") for piece in pieces):
+            return SOFT_BREAK.join(pieces)
     done: list[bytes] = []
     current: list[bytes] = []
     column = 0

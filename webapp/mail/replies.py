@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from webapp.mail import reasons
 from webapp.mail.causes import Cause
@@ -24,8 +24,13 @@ class Reply:
         match = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", self.text)
         return match[0] if match else ""
 
-    def __str__(self) -> str:
+    @cached_property
+    def line(self) -> str:
+        """Code and text; servers say the same again and again, and then it is made once."""
         return f"{self.code} {self.text}"
+
+    def __str__(self) -> str:
+        return self.line
 
 
 class Outcome(StrEnum):

@@ -6,18 +6,20 @@ through Liquid for each copy instead; both ways give the same mail.
 """
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import count
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from webapp.mail import headers, markup, merging, quoted_printable
 
 BOUNDARY = "=_email-tracker-part"
 _TOKEN = "zq-token-qz"  # stands for the copy's token while headers are compiled
-_MOST_KEPT = 5_000  # encoded values of one field
+_MOST_KEPT = 1_000  # encoded values of one field
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Message(NamedTuple):
 
 Values = Mapping[str, object]
 _Filler = Callable[[Copy, Values], bytes]
-_Piece = bytes | _Filler
+_Piece = Any  # bytes, a _Filler or a _Place
 
 
 class Template:
@@ -83,37 +85,23 @@ class Template:
         self._from_address = source.from_address
         fields = _header_fields(source, tracking)
         self._header_count = len(fields)
-        header = [piece for field in fields for piece in (b"\r\n", *field)][1:]
-        self._header, self._header_fillers = _compiled(header)
-        body = [
-            b"\r\n\r\n--" + BOUNDARY.encode() + _part_head("text/plain"),
-            *_body(source.text, escaped=False),
-            b"\r\n--" + BOUNDARY.encode() + _part_head("text/html"),
-            *_body(source.html, escaped=True),
-            b"\r\n--" + BOUNDARY.encode() + b"--\r\n",
-        ]
-        self._body, fillers = _compiled(body)
-        self._slots = [
-            (place, made.slot.field, made.kept, made.encode)
-            for place, made in fillers
-            if isinstance(made, _Encoded)
-        ]
-        self._body_fillers = [each for each in fillers if not isinstance(each[1], _Encoded)]
+        self._header = _Joined([piece for field in fields for piece in (b"\r\n", *field)][1:])
+        self._body = _Joined(
+            [
+                b"\r\n\r\n--" + BOUNDARY.encode() + _part_head("text/plain"),
+                *_body(source.text, escaped=False),
+                b"\r\n--" + BOUNDARY.encode() + _part_head("text/html"),
+                *_body(source.html, escaped=True),
+                b"\r\n--" + BOUNDARY.encode() + b"--\r\n",
+            ]
+        )
 
     def fill(self, copy: Copy) -> Message:
         """The finished mail of one copy."""
         values = {**copy.values, **copy.links, "unsubscribe_url": copy.unsubscribe_url}
-        header = self._header.copy()
-        for place, made in self._header_fillers:
-            header[place] = made(copy, values)
-        block = b"".join(header)
+        block = self._header.fill(copy, values)
         headers.assert_intended(block, self._header_count)
-        mail = self._body.copy()
-        for place, name, kept, encode in self._slots:
-            mail[place] = kept.get(values.get(name)) or encode(values)
-        for place, made in self._body_fillers:
-            mail[place] = made(copy, values)
-        content = block + b"".join(mail)
+        content = block + self._body.fill(copy, values)
         if copy.return_path:
             return Message(copy.return_path, copy.address, content, copy.token)
         return Message(self._from_address, copy.address, content)
@@ -192,13 +180,12 @@ def _body(source: str, *, escaped: bool) -> list[_Piece]:
         return [lambda copy, values: quoted_printable.encode(_wire(render(values)))]
 
     pieces: list[_Piece] = []
-    kept: dict[str, dict[str, bytes]] = {}
     for position, part in enumerate(parts):
         is_last = position == len(parts) - 1
         if isinstance(part, merging.Slot) and part.field.startswith("_"):
             pieces += [_link(part.field), b"" if is_last else quoted_printable.SOFT_BREAK]
         elif isinstance(part, merging.Slot):
-            pieces.append(_Encoded(part, escaped, kept.setdefault(part.field, {})))
+            pieces.append(_Place(part, escaped))
             pieces += [] if is_last else [quoted_printable.SOFT_BREAK]
         elif part:
             static = quoted_printable.encode(_wire(part))
@@ -210,30 +197,6 @@ def _body(source: str, *, escaped: bool) -> list[_Piece]:
 def _link(slot: str) -> _Filler:
     """An address of one copy alone: there is no use in keeping it for the next."""
     return lambda copy, values: quoted_printable.encode(copy.links[slot].encode("ascii"))
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    """The value of a slot, encoded for a body. Values repeat, from copy to copy (names, cities) or
-    in one, so all slots of a field keep them together."""
-
-    slot: merging.Slot
-    escaped: bool
-    kept: dict[str, bytes]
-
-    def __call__(self, copy: Copy, values: Values) -> bytes:
-        return self.encode(values)
-
-    def encode(self, values: Values) -> bytes:
-        text = _text(self.slot, values)
-        if text is self.slot.fallback:
-            return quoted_printable.encode(_wire(text))
-        encoded = quoted_printable.encode(_wire(_escape(text) if self.escaped else text))
-        if len(self.kept) >= _MOST_KEPT:
-            self.kept.clear()
-        if len(text) < 200:
-            self.kept[text] = encoded
-        return encoded
 
 
 def _renderer(source: str, *, escaped: bool) -> Callable[[Mapping[str, object]], str]:
@@ -274,19 +237,77 @@ def _wire(text: str) -> bytes:
 # ---- pieces in their places
 
 
-def _compiled(pieces: list[_Piece]) -> tuple[list[bytes], list[tuple[int, _Filler]]]:
-    """The pieces with what depends on the copy left empty, and that by its place; static pieces
-    that follow each other are one."""
-    parts: list[bytes] = []
-    fillers: list[tuple[int, _Filler]] = []
-    was_static = False
-    for piece in pieces:
-        is_static = isinstance(piece, bytes)
-        if is_static and was_static:
-            parts[-1] += piece
+class _Place(NamedTuple):
+    """Where the value of a slot stands in a body; escaped in HTML."""
+
+    slot: merging.Slot
+    escaped: bool
+
+
+class _Encoded:
+    """What a slot shows, encoded for (text, HTML) at once. Values repeat from copy to copy (names,
+    cities), so they are `kept` for a while."""
+
+    def __init__(self, slot: merging.Slot) -> None:
+        self._slot = slot
+        self.kept: dict[str, tuple[bytes, bytes]] = {}
+
+    def __call__(self, values: Values) -> tuple[bytes, bytes]:
+        text = _text(self._slot, values)
+        if text is self._slot.fallback:
+            return (quoted_printable.encode(_wire(text)),) * 2
+        if quoted_printable.is_plain_in_html(text):
+            encoded = (text.encode("ascii"),) * 2
         else:
-            parts.append(piece if is_static else b"")
-        if not is_static:
-            fillers.append((len(parts) - 1, piece))
-        was_static = is_static
-    return parts, fillers
+            encoded = (
+                quoted_printable.encode(_wire(text)),
+                quoted_printable.encode(_wire(_escape(text))),
+            )
+        if len(self.kept) >= _MOST_KEPT:
+            self.kept.clear()
+        if len(text) < 200:
+            self.kept[text] = encoded
+        return encoded
+
+
+class _Joined:
+    """Pieces that are joined for each copy; a slot is encoded once for all its places."""
+
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        pieces = _merged(pieces)
+        slots = dict.fromkeys(piece.slot for piece in pieces if isinstance(piece, _Place))
+        self._static = [b"", *(piece for piece in pieces if isinstance(piece, bytes))]
+        made = [_Encoded(slot) for slot in slots]
+        self._encoders = [
+            (slot.field, each.kept, each) for slot, each in zip(slots, made, strict=True)
+        ]
+        self._fillers = [piece for piece in pieces if not isinstance(piece, (bytes, _Place))]
+        # `fill` makes static pieces, then (text, HTML) of each slot, then the rest; where they go:
+        first_slot = len(self._static)
+        static, rest = count(1), count(first_slot + 2 * len(slots))
+        slot_at = dict(zip(slots, count(first_slot, 2)))
+        order = [
+            next(static) if isinstance(piece, bytes)
+            else slot_at[piece.slot] + piece.escaped if isinstance(piece, _Place)
+            else next(rest)
+            for piece in pieces
+        ]  # fmt: skip
+        self._in_order = itemgetter(0, *order, 0)  # of two and more it makes a tuple
+
+    def fill(self, copy: Copy, values: Values) -> bytes:
+        made = self._static.copy()
+        for field, kept, encode in self._encoders:
+            made += kept.get(values.get(field)) or encode(values)
+        made += [fill(copy, values) for fill in self._fillers]
+        return b"".join(self._in_order(made))
+
+
+def _merged(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """The same; static pieces that follow each other are one."""
+    merged: list[_Piece] = []
+    for piece in pieces:
+        if merged and isinstance(piece, bytes) and isinstance(merged[-1], bytes):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return merged

@@ -7,7 +7,7 @@ octet was handed over may have been taken by a server that then fell silent.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -76,7 +76,12 @@ class Transactions:
         answer_seconds: float,
     ) -> None:
         self._line = line
-        self._extensions = extensions
+        size = extensions.get("SIZE", "")
+        self._limit = int(size) if size.isdigit() else 0
+        self._has_size = "SIZE" in extensions
+        self._has_8bitmime = "8BITMIME" in extensions
+        self._has_smtputf8 = "SMTPUTF8" in extensions
+        self._has_dsn = "DSN" in extensions
         self._source = source
         self._on_result = on_result
         self._on_idle = on_idle
@@ -96,20 +101,21 @@ class Transactions:
         """Begin what can be begun."""
         raise NotImplementedError
 
-    def hear(self, reply: Reply) -> None:
-        """The next reply has come."""
-        if not self._expected:  # as a rule a 421: they are closing
-            self._line.fail(f"the server said {reply}")
-            return
-        if reply.code == 421:  # whatever it answers, nothing after it is done (RFC 5321 3.8)
-            self._is_closing = True
-        self._is_dismissed = False
-        step, mail = self._expected.popleft()
+    def hear(self, replies: Sequence[Reply]) -> None:
+        """The next replies have come."""
         try:
-            step(mail, reply)
-            if self._is_closing:
-                self._line.fail(f"the server said {reply}")
-                return
+            for reply in replies:
+                if not self._expected:  # as a rule a 421: they are closing
+                    self._line.fail(f"the server said {reply}")
+                    return
+                if reply.code == 421:  # nothing after it is done (RFC 5321 3.8)
+                    self._is_closing = True
+                self._is_dismissed = False
+                step, mail = self._expected.popleft()
+                step(mail, reply)
+                if self._is_closing:
+                    self._line.fail(f"the server said {reply}")
+                    return
             self._wait()
         except Broken:
             return  # `broke` has settled everything
@@ -146,7 +152,10 @@ class Transactions:
 
     def _settle(self, mail: _Mail, result: Result) -> None:
         self._has_settled = True
-        self._under_way.remove(mail)  # the first one, nearly always
+        if self._under_way[0] is mail:  # nearly always
+            self._under_way.popleft()
+        else:
+            self._under_way.remove(mail)
         self._on_result(mail.key, result)
 
     def _expect(self, *steps: _Step, mail: _Mail | None) -> None:
@@ -187,21 +196,22 @@ class Transactions:
 
     def _unfit(self, message: Message) -> Reply | None:
         """Why this server cannot take this message at all, in the words of a reply of our own."""
-        if message.needs_smtputf8 and "SMTPUTF8" not in self._extensions:
+        if not self._has_smtputf8 and message.needs_smtputf8:
             return Reply(553, "5.6.7 The mail server does not support addresses with these letters")
-        limit = self._extensions.get("SIZE", "")
-        if limit.isdigit() and 0 < int(limit) < len(message.content):
-            return Reply(552, f"5.3.4 The mail is larger than the server takes ({limit} octets)")
+        if 0 < self._limit < len(message.content):
+            return Reply(
+                552, f"5.3.4 The mail is larger than the server takes ({self._limit} octets)"
+            )
         return None
 
     def _envelope(self, message: Message) -> tuple[bytes, bytes]:
         """The MAIL and RCPT lines; parameters only where the server offers them."""
         mail, rcpt = b"", b""
-        if "SIZE" in self._extensions:
+        if self._has_size:
             mail = b" SIZE=%d" % len(message.content)
         if message.needs_smtputf8:
-            mail += b" BODY=8BITMIME SMTPUTF8" if "8BITMIME" in self._extensions else b" SMTPUTF8"
-        if message.envelope_id and "DSN" in self._extensions:
+            mail += b" BODY=8BITMIME SMTPUTF8" if self._has_8bitmime else b" SMTPUTF8"
+        if self._has_dsn and message.envelope_id:
             mail += b" RET=HDRS ENVID=" + message.envelope_id.encode()
             rcpt = b" NOTIFY=SUCCESS,FAILURE,DELAY"
         return (
@@ -270,6 +280,29 @@ class LockStep(Transactions):
 
 class Pipelined(Transactions):
     """The text of one mail and the envelope of the next in one write."""
+
+    def hear(self, replies: Sequence[Reply]) -> None:
+        """Nearly always they have taken the last text, and want the one whose envelope came with
+        it: as the steps would do it, without them."""
+        if len(replies) != 4 or len(self._expected) != 4 or len(self._under_way) != 2:
+            super().hear(replies)
+            return
+        last, mail = self._under_way
+        end, *envelope, data = replies
+        is_usual = last.phase is Phase.BODY_SENT and mail.phase is Phase.MAIL
+        is_usual = is_usual and end.code != 421 and last.refusal is None and data.code == 354
+        if not is_usual or any(reply.code >= 300 for reply in envelope):
+            super().hear(replies)
+            return
+        self._is_dismissed = False
+        self._expected.clear()
+        try:
+            self._settle(last, Result(Phase.ANSWERED, end))
+            mail.phase = Phase.DATA
+            self._send_text(mail)
+            self._wait()
+        except Broken:
+            return  # `broke` has settled everything
 
     def feed(self) -> None:
         if self.is_idle and (mail := self._take()) is not None:
