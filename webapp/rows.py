@@ -32,7 +32,10 @@ def update_each(
     if not rows:
         return
     key, *others = columns
-    sql = _update_sql(connection, table, (key,), dict.fromkeys(others, "{}") | how)
+    changes = dict.fromkeys(others, "{}") | how
+    sql = _update_sql(
+        connection, table, (key,), changes, is_at_once=connection.dialect.name == "postgresql"
+    )
     _run(connection, table, columns, rows, sql)
 
 
@@ -48,25 +51,16 @@ def update_matching(
     """Change the rows that are still as expected; the keys of those that were.
 
     `match` are the columns that must be equal, the primary key first; `changes` are SQL by column,
-    with {} for the row's own value: {"sent_at": "coalesce(sent_at, {})", "tries": "tries + 1"}.
+    with {} for the row's own value, or {name} for that of another column that has one:
+    {"changed_at": "{}", "sent_at": "coalesce(sent_at, {changed_at})", "tries": "tries + 1"}.
     Each of `rows` has the values for `match`, then one for each {}.
     """
     if not rows:
         return set()
     columns = [*match, *(name for name, sql in changes.items() if "{}" in sql)]
-    sql = _update_sql(connection, table, match, changes) + f" AND {where}"
-    if connection.dialect.name == "postgresql":
-        sql += f" RETURNING {table.name}.{match[0]}"
-        return {key for (key,) in _run(connection, table, columns, rows, sql)}
-    cursor = connection.connection.cursor()
-    try:
-        return {
-            values[0]
-            for values in zip(*_processed(connection, table, columns, rows), strict=True)
-            if cursor.execute(sql, values).rowcount
-        }
-    finally:
-        cursor.close()
+    sql = _update_sql(connection, table, match, changes, is_at_once=True)
+    sql += f" AND {where} RETURNING {table.name}.{match[0]}"
+    return {key for (key,) in _run_at_once(connection, table, columns, rows, sql)}
 
 
 def insert_each(
@@ -77,6 +71,15 @@ def insert_each(
     if rows:
         sql = f"{_insert_sql(connection, table, columns)} {otherwise}"
         _run(connection, table, columns, rows, sql)
+
+
+def insert_at_once(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Rows
+) -> None:
+    """As insert_each, in one statement on SQLite too: of texts that hold no NUL."""
+    if rows:
+        sql = f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM {{source}}"
+        _run_at_once(connection, table, columns, rows, sql)
 
 
 def insert_new(
@@ -118,36 +121,51 @@ def _present(
 def _insert_sql(connection: Connection, table: Table, columns: Sequence[str]) -> str:
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
-        return f"INSERT INTO {table.name} ({names}) SELECT * FROM {{unnested}}"
+        return f"INSERT INTO {table.name} ({names}) SELECT * FROM {{source}}"
     return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(columns))})"
 
 
 def _update_sql(
-    connection: Connection, table: Table, match: Sequence[str], changes: Mapping[str, str]
+    connection: Connection,
+    table: Table,
+    match: Sequence[str],
+    changes: Mapping[str, str],
+    *,
+    is_at_once: bool,
 ) -> str:
-    is_postgresql = connection.dialect.name == "postgresql"
-    place = "v.c{}".format if is_postgresql else "?{}".format
-    number = 0
-    conditions, pairs = [], []
-    for name in match:
-        conditions.append(f"{table.name}.{name} = {place(number := number + 1)}")
-    for name, sql in changes.items():
-        number += "{}" in sql
-        pairs.append(f"{name} = {sql.format(place(number))}")
-    source = " FROM {unnested}" if is_postgresql else ""
+    place = "v.c{}".format if is_at_once else "?{}".format
+    own = [name for name, sql in changes.items() if "{}" in sql]
+    places = {name: place(n) for n, name in enumerate(own, start=len(match) + 1)}
+    pairs = [f"{name} = {sql.format(places.get(name), **places)}" for name, sql in changes.items()]
+    conditions = [f"{table.name}.{name} = {place(n)}" for n, name in enumerate(match, start=1)]
+    source = " FROM {source}" if is_at_once else ""
     return f"UPDATE {table.name} SET {', '.join(pairs)}{source} WHERE {' AND '.join(conditions)}"
 
 
 def _run(
     connection: Connection, table: Table, columns: Sequence[str], rows: Rows, sql: str
-) -> Sequence[Any]:
+) -> None:
+    if connection.dialect.name == "postgresql":
+        _run_at_once(connection, table, columns, rows, sql)
+        return
     series = _processed(connection, table, columns, rows)
-    if connection.dialect.name != "postgresql":
-        connection.exec_driver_sql(sql, list(zip(*series, strict=True)))
-        return ()
-    unnested = _unnested(connection, table, columns)
-    parameters = tuple([_array(values) for values in series])
-    done = connection.exec_driver_sql(sql.format(unnested=unnested), parameters)
+    connection.exec_driver_sql(sql, list(zip(*series, strict=True)))
+
+
+def _run_at_once(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Rows, sql: str
+) -> Sequence[Any]:
+    """`sql` over all rows as {source}, v (c1, c2, …): other threads go on meanwhile. The driver of
+    SQLite lets them in, and waits for its turn again, for every single statement."""
+    series = _processed(connection, table, columns, rows)
+    if connection.dialect.name == "postgresql":
+        source = _unnested(connection, table, columns)
+        parameters = tuple([_array(values) for values in series])
+    else:
+        names = [f"json_extract(value, '$[{n}]') AS c{n + 1}" for n in range(len(columns))]
+        source = f"(SELECT {', '.join(names)} FROM json_each(?)) AS v"
+        parameters = (json.dumps(list(zip(*series, strict=True))),)
+    done = connection.exec_driver_sql(sql.format(source=source), parameters)
     return done.all() if done.returns_rows else ()
 
 

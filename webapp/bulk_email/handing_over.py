@@ -86,6 +86,8 @@ class Handover:
             topic_id=bulk_email.topic_id,
         )
         self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._looked_at, self._clock = self._loop.time(), clock.now()
         self._refusal = ""  # what they said of us, not of the recipient
 
     async def serve(self, seconds: float, deadline: datetime | None) -> Turn:
@@ -156,7 +158,7 @@ class Handover:
         hand = self._hand
         while hand.supply and not stopping.is_asked() and not self._refusal:
             held = hand.supply.popleft()
-            held.began_at = clock.now()
+            held.began_at = self._now()
             if self._traffic.is_resting(held.destination, held.began_at):
                 held.due_again = self._traffic.later(held.destination, held.began_at)
                 hand.returned.append(held)
@@ -164,7 +166,7 @@ class Handover:
             try:
                 message = self._message(held)
             except (merging.MergeError, HeaderError) as error:
-                hand.outcomes.append(judging.merge_failed(held, str(error)))
+                hand.outcomes.append(judging.merge_failed(held, str(error), self._now()))
                 continue
             hand.on_wire += 1
             return held, message
@@ -177,13 +179,23 @@ class Handover:
         if result is None:
             hand.returned.append(held)
         else:
-            said = judging.judge(held, result, self._deadline, self._provider)
+            said = judging.judge(
+                held, result, now=self._now(), deadline=self._deadline, provider=self._provider
+            )
             hand.outcomes.append(said)
             self._traffic.note(said, held.destination, result.reply)
             if judging.speaks_of_us(said):
                 self._refusal = said.reply
         if hand.is_worth_a_look:
             self._wake.set()
+
+    def _now(self) -> datetime:
+        """The time, asked once in a round of the loop: what is equal is made ready for the
+        database once."""
+        at = self._loop.time()
+        if at != self._looked_at:
+            self._looked_at, self._clock = at, clock.now()
+        return self._clock
 
     def _message(self, held: Held) -> Message:
         key, back = self._setting.token_key, self._bounce_address

@@ -27,7 +27,6 @@ class Held:
     """A copy in flight, from the commit that says so to the one that says what became of it."""
 
     id: int
-    bulk_email_id: int
     name: str
     address: str
     address_key: str
@@ -35,11 +34,18 @@ class Held:
     status: Status
     generation: int
     attempt_count: int
-    date: datetime
+    tried_at: datetime | None  # when it was in flight for the first time, if not now
+    taken_at: datetime
+    bulk_email_id: int
     fence: int
     destination: str
     began_at: datetime | None = None
     due_again: datetime | None = None  # of one that goes back: its turn comes later
+
+    @property
+    def date(self) -> datetime:
+        """The mail's Date: that of the first try, kept for all later ones."""
+        return self.tried_at or self.taken_at
 
 
 @dataclass
@@ -150,7 +156,7 @@ class Hand:
         """As many as there is room for and the Connection may send."""
         allowed = budgeting.allowance(self.connection_id, room)
         if not allowed:
-            return leasing.Taken(0, [], is_all=True, cursor=self._cursor)
+            return leasing.Taken(0, None, [], is_all=True, cursor=self._cursor)
         taken = leasing.take(
             self.bulk_email_id,
             owner=self.owner,
@@ -168,7 +174,8 @@ class Hand:
         go, wait = self.traffic.admit(taken.rows)  # (row, destination), (row, due again)
         leasing.take_back([(row.id, taken.fence, again) for row, again in wait])
         budgeting.spend(self.connection_id, len(go))
-        return [Held(*row, taken.fence, destination) for row, destination in go]
+        common = (taken.at, self.bulk_email_id, taken.fence)
+        return [Held(*row, *common, destination) for row, destination in go]
 
     def _is_renewal_due(self) -> bool:
         return bool(self._flights) and (

@@ -6,6 +6,7 @@ What a worker says under an old fence is kept but changes nothing, except that a
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import Row, bindparam, select
@@ -34,6 +35,7 @@ _LOCK = (
     .order_by(_recipients.c.id)
     .with_for_update()
 )
+_BY_COPY = itemgetter(0, 3)  # (recipient_id, fence) of an Outcome
 _MATCH = ("id", "fence", "status")
 _RAISED = {
     "in_flight_at": "NULL",
@@ -41,7 +43,9 @@ _RAISED = {
     **dict.fromkeys(("status", "cause", "reply", "changed_at"), "{}"),
 }
 _ACCEPTED = _RAISED | {
-    "sent_at": "coalesce(sent_at, {})",
+    "status": str(Status.SENT.rank),
+    "cause": "NULL",
+    "sent_at": "coalesce(sent_at, {changed_at})",
     "provider_message_id": "coalesce({}, provider_message_id)",
 }
 _NOT_ACCEPTED = _RAISED | {"decision": "{}", "next_try_at": "{}"}
@@ -75,35 +79,46 @@ def record(outcomes: Sequence[Outcome]) -> None:
     """
     if not outcomes:
         return
-    outcomes = sorted(outcomes, key=lambda said: (said.recipient_id, said.fence))
+    outcomes = sorted(outcomes, key=_BY_COPY)
     newest = {said.recipient_id: said for said in outcomes}
     raised = _raise_untouched(list(newest.values()))
+    if len(raised) < len(outcomes):
+        raised = _settle_others(outcomes, raised)
+    else:
+        _insert_attempts(raised, ())
+    _move_tallies(raised)
+    passing_on.note_risen(
+        [(said.recipient_id, said.status) for said in raised if said.status is not Status.SENT]
+    )
+
+
+def _settle_others(outcomes: Sequence[Outcome], raised: list[Outcome]) -> list[Outcome]:
+    """Those whose copies have changed meanwhile, too; all that were raised by their own try."""
     known = {id(said) for said in raised}
     held, late = _look_closer([said for said in outcomes if id(said) not in known])
     waiting = [(said, row) for said, row in held if row.status in leasing.WAITING]
     raised += _raise_untouched([said._replace(before=row.status) for said, row in waiting])
     overtaken = [(said, row) for said, row in held if row.status not in leasing.WAITING]
     _insert_attempts(raised + [said for said, _ in overtaken], late)
-    _move_tallies(raised)
-    passing_on.note_risen([(said.recipient_id, said.status) for said in raised])
     _clear_marks(overtaken)
     raising.raise_statuses(
         [_change(said) for said, _ in overtaken]
         + [_change(said) for said in late if said.status is Status.SENT]
     )
+    return raised
 
 
 def _raise_untouched(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Those, nearly all, whose copies are as they were when they were taken."""
     accepted, other = [], []
     for said in outcomes:
-        raised = (said.recipient_id, said.fence, said.before)
-        raised += (said.status, said.cause, said.reply, said.ended_at)
+        known = (said.recipient_id, said.fence, said.before)
         if said.status is Status.SENT:
-            accepted.append((*raised, said.ended_at, said.provider_message_id))
+            accepted.append((*known, said.reply, said.ended_at, said.provider_message_id))
         else:
             decision = said.status if said.status in _DECISIONS else None
-            other.append((*raised, decision, said.next_try_at))
+            raised = (said.status, said.cause, said.reply, said.ended_at)
+            other.append((*known, *raised, decision, said.next_try_at))
     connection, where = db.session.connection(), "in_flight_at IS NOT NULL"
     found = set()
     for changes, rows in ((_ACCEPTED, accepted), (_NOT_ACCEPTED, other)):
@@ -153,14 +168,15 @@ def _insert_attempts(held: Sequence[Outcome], late: Sequence[Outcome]) -> None:
         for outcomes, is_valid in ((held, True), (late, False))
         for said in outcomes
     ]
-    many.insert_each(db.session.connection(), Attempt.__table__, columns, rows)
+    many.insert_at_once(db.session.connection(), Attempt.__table__, columns, rows)
 
 
 def _move_tallies(raised: Sequence[Outcome]) -> None:
     deltas: dict[int, Counter] = defaultdict(Counter)
-    for said in raised:
-        deltas[said.bulk_email_id][said.before] -= 1
-        deltas[said.bulk_email_id][said.status] += 1
+    moves = Counter([(said.bulk_email_id, said.before, said.status) for said in raised])
+    for (bulk_email_id, before, status), number in moves.items():
+        deltas[bulk_email_id][before] -= number
+        deltas[bulk_email_id][status] += number
     for bulk_email_id in sorted(deltas):
         tallying.move(bulk_email_id, deltas[bulk_email_id])
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Select,
     Update,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -20,8 +22,10 @@ from sqlalchemy import (
     literal_column,
     select,
     tuple_,
+    type_coerce,
     update,
 )
+from sqlalchemy.types import NullType
 
 from webapp.columns import Ids, database_now, is_among
 from webapp.delivery import opting_out, raising, suppressing
@@ -35,10 +39,10 @@ _copies, _flights = Recipient.__table__.c, Flight.__table__.c
 # in the very words of the partial index ix_recipients_waiting: with a parameter in it, SQLite sorts
 # the whole email for every look
 IS_WAITING = _copies.status <= literal_column("1")
-# in the order of in_hand.Held; the mail's Date last, as it is fixed by this very statement
+_NOW = bindparam("now", type_=_copies.in_flight_at.type)
+# what is the same for all is told once: to read a time of the database costs as much as a column
 _TAKEN = (
     _copies.id,
-    _copies.bulk_email_id,
     _copies.name,
     _copies.address,
     _copies.address_key,
@@ -46,10 +50,10 @@ _TAKEN = (
     _copies.status,
     _copies.generation,
     _copies.attempt_count,
-    _copies.first_tried_at,
+    case((_copies.first_tried_at == _NOW, None), else_=_copies.first_tried_at).label("tried_at"),
 )
 _AMONG = is_among(_copies.id, bindparam("ids", type_=Ids))
-Cursor = tuple[datetime, int]
+Cursor = tuple[Any, int]  # the place in the queue as the database writes it, nobody reads it
 _PUT_OFF = (
     IS_WAITING,
     _copies.status == Status.QUEUED,
@@ -60,10 +64,12 @@ _PUT_OFF = (
 
 @dataclass(frozen=True)
 class Taken:
-    """Copies in flight under `fence`: only these may be sent. `cursor` is where the next look may
-    begin (None: at the beginning); `is_all`: there were no more."""
+    """Copies in flight under `fence` since `at`: only these may be sent (`tried_at`: when they
+    were first, if that was earlier). `cursor` is where the next look may begin (None: at the
+    beginning); `is_all`: there were no more."""
 
     fence: int
+    at: datetime | None
     rows: Sequence[Row]
     is_all: bool
     cursor: Cursor | None = None
@@ -79,14 +85,15 @@ def due(bulk_email_id: object, within_seconds: float = 0) -> list:
     ]
 
 
+_REFUSED = select(_copies.id, _copies.workspace_id, _copies.address_key).where(_AMONG)
 # Statements that run for every few copies are built once: building costs more than running.
 
 
 def _looking(is_first: bool) -> Select:
-    seen = (_copies.id, _copies.next_try_at, _copies.workspace_id, _copies.address_key)
-    wanted = select(*seen).where(*due(bindparam("email")))
+    turn = type_coerce(_copies.next_try_at, NullType()).label("turn")
+    wanted = select(_copies.id, turn).where(*due(bindparam("email")))
     if not is_first:
-        after = tuple_(bindparam("after", type_=_copies.next_try_at.type), bindparam("after_id"))
+        after = tuple_(bindparam("after", type_=NullType()), bindparam("after_id"))
         wanted = wanted.where(tuple_(_copies.next_try_at, _copies.id) > after)
     in_turn = wanted.order_by(_copies.next_try_at, _copies.id).limit(bindparam("count"))
     return in_turn.with_for_update(skip_locked=True)
@@ -135,7 +142,7 @@ def take(
     ).all()
     is_all = len(found) < count
     if not found:
-        return Taken(0, [], is_all)
+        return Taken(0, None, [], is_all)
     ids = [row.id for row in found]
     flight = {"bulk_email_id": bulk_email_id, "owner": owner, "recipient_ids": ids}
     fence, now = connection.execute(_OPEN_FLIGHT, flight | {"seconds": seconds}).one()
@@ -143,12 +150,13 @@ def take(
     rows = connection.execute(_marking(may_send, topic_id), marks).all()
     taken = {row.id: row for row in rows}
     if len(taken) < len(found):
-        withhold_suppressed([row for row in found if row.id not in taken], topic_id)
+        withhold_suppressed([identity for identity in ids if identity not in taken], topic_id)
     return Taken(
         fence,
+        now,
         [taken[identity] for identity in ids if identity in taken],
         is_all,
-        None if is_all else (found[-1].next_try_at, found[-1].id),
+        None if is_all else (found[-1].turn, found[-1].id),
     )
 
 
@@ -160,7 +168,6 @@ def _marking(may_send: ColumnElement[bool], topic_id: int | None) -> Update:
         Suppression.lifted_at.is_(None),
     )
     turned_down = [~opting_out.has_opted_out(topic_id, _copies.address_key)] if topic_id else []
-    now = bindparam("now", type_=_copies.in_flight_at.type)
     return (
         update(Recipient.__table__)
         .where(
@@ -174,16 +181,17 @@ def _marking(may_send: ColumnElement[bool], topic_id: int | None) -> Update:
         .values(
             fence=bindparam("by"),
             connection_id=bindparam("relay"),
-            in_flight_at=now,
-            first_tried_at=func.coalesce(_copies.first_tried_at, now),
+            in_flight_at=_NOW,
+            first_tried_at=func.coalesce(_copies.first_tried_at, _NOW),
         )
         .returning(*_TAKEN)
     )
 
 
-def withhold_suppressed(rows: Sequence[Row], topic_id: int | None = None) -> None:
+def withhold_suppressed(ids: Sequence[int], topic_id: int | None = None) -> None:
     """Of copies that were not put in flight, those to an address that is suppressed, or has turned
     down the topic, become withheld."""
+    rows = db.session.connection().execute(_REFUSED, {"ids": list(ids)}).all()
     if not rows:
         return
     keys = sorted({row.address_key for row in rows if row.address_key})
