@@ -20,13 +20,14 @@ def test_without_limits_all_may_go(cast) -> None:
 
 def test_a_rate_is_spent_half_a_second_ahead_and_no_further(cast) -> None:
     connection = makers.make_connection(cast.workspace, rate=10.0)
+    assert budgeting.allowance(connection.id, 300) == 5
 
-    first = budgeting.allowance(connection.id, 300)
-    budgeting.spend(connection.id, first)
+    connection.next_slot_at = booked_to = clock.now() + timedelta(hours=1)
+    budgeting.spend(connection.id, 5)
     db.session.commit()
 
-    assert first == 5
-    assert budgeting.allowance(connection.id, 300) <= 1
+    assert connection.next_slot_at == booked_to + timedelta(seconds=0.5)
+    assert budgeting.allowance(connection.id, 300) == 0
 
 
 def test_what_was_not_taken_is_not_spent(cast) -> None:
