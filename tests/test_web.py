@@ -1,10 +1,12 @@
 """How every answer is made: pages, parts, errors, times."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import abort
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import TooManyRequests
 
 from webapp import web
@@ -52,6 +54,38 @@ def test_an_error_has_a_page_and_a_part(failing, status) -> None:
     assert WORDS[status] in part.text
     assert "<html" in page.text
     assert "<html" not in part.text
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "words"),
+    [
+        ("database or disk is full", 507, "disk is full"),
+        ("connection refused", 503, "Not ready just now"),
+    ],
+)
+def test_trouble_of_the_database_has_a_page_of_its_own(app, monkeypatch, why, status, words):
+    def answer():
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError(why))
+
+    monkeypatch.setitem(app.view_functions, "accounts.health", answer)
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+
+    page = app.test_client().get("/healthz")
+
+    assert page.status_code == status
+    assert words in page.text
+
+
+def test_an_error_has_a_page_even_without_the_database(failing, app, monkeypatch) -> None:
+    def look() -> dict:
+        raise OperationalError("SELECT", {}, sqlite3.OperationalError("gone"))
+
+    monkeypatch.setitem(app.template_context_processors, None, [look])
+
+    page = failing(500).get("/healthz")
+
+    assert page.status_code == 500
+    assert WORDS[500] in page.text
 
 
 def test_an_error_where_a_dialog_was_wanted_is_a_dialog(failing) -> None:

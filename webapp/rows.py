@@ -164,7 +164,7 @@ def _run_at_once(
     else:
         names = [f"json_extract(value, '$[{n}]') AS c{n + 1}" for n in range(len(columns))]
         source = f"(SELECT {', '.join(names)} FROM json_each(?)) AS v"
-        parameters = (json.dumps(list(zip(*series, strict=True))),)
+        parameters = (_as_json(list(zip(*series, strict=True))),)
     done = connection.exec_driver_sql(sql.format(source=source), parameters)
     return done.all() if done.returns_rows else ()
 

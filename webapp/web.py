@@ -20,13 +20,14 @@ from flask_limiter.errors import RateLimitExceeded
 from flask_security.core import current_user
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
-from sqlalchemy.exc import DataError
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from sqlalchemy.exc import DataError, OperationalError
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound
 from werkzeug.routing import IntegerConverter, Map
 
 from webapp.extensions import db
 from webapp.lib import clock
 
+DISK_FULL = "53100"  # of PostgreSQL's error codes
 Navigation = Callable[[], dict]
 
 # Nothing inline, nothing from elsewhere. Mail bodies stand in frames with a policy of their own.
@@ -161,14 +162,30 @@ def _refuse_value(error: Exception) -> Response:
 
 
 def _error(error: HTTPException) -> Response:
-    known = {400, 401, 403, 404, 409, 413, 415, 419, 422, 429, 500, 503}
+    known = {400, 401, 403, 404, 409, 413, 415, 419, 422, 429, 500, 503, 507}
     status = 419 if isinstance(error, CSRFError) else (error.code or 500)
     if error.response is not None:
         return error.response  # type: ignore[return-value]
+    if isinstance(error, InternalServerError):
+        db.session.rollback()  # else the page could not even say who is signed in
+        status = _status_of_trouble(error.original_exception)
     other = 404 if status == 405 else 500  # no page stands where a form is sent to
     template = status if status in known else other
     part = "errors/_dialog.html" if _wants_dialog() else "errors/_part.html"
-    return render("errors/page.html", part, status=status, code=template)
+    try:
+        return render("errors/page.html", part, status=status, code=template)
+    except OperationalError:
+        db.session.rollback()
+        alone = current_app.jinja_env.get_template("errors/alone.html")
+        return make_response(alone.render(code=template), status)
+
+
+def _status_of_trouble(error: BaseException | None) -> int:
+    """A full disk is for an administrator to mend, a database that is away comes back by itself."""
+    if not isinstance(error, OperationalError):
+        return 500
+    is_full = "disk is full" in str(error.orig) or getattr(error.orig, "sqlstate", "") == DISK_FULL
+    return 507 if is_full else 503
 
 
 def _wants_dialog() -> bool:
