@@ -1,9 +1,10 @@
 """A CSV of addresses that get no more mail: what can be read is taken, the rest is told by line."""
 
 import io
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests import makers
 from webapp.bulk_email import importing_addresses
@@ -11,7 +12,7 @@ from webapp.bulk_email.importing_addresses import Why
 from webapp.bulk_email.models_lists import AddressImport
 from webapp.delivery.models import Suppression
 from webapp.extensions import db
-from webapp.lib import stopping
+from webapp.lib import clock, stopping
 from webapp.mail.causes import Cause
 from webapp.plugins import catalogue, installing
 
@@ -70,6 +71,17 @@ def test_before_a_worker_comes_the_report_shows_progress_and_asks_again(client) 
 
     assert "Reading the file" in page.text
     assert 'hx-trigger="every 1s"' in page.text
+
+
+def test_on_the_way_it_says_how_far_it_is_and_how_long_it_takes(cast, client) -> None:
+    page = upload(client, "a@x.test\n").location
+    halfway = {"rows_total": 4000, "rows_done": 2000, "added": 1990, "rows_refused": 7}
+    started = clock.now() - timedelta(seconds=90)
+    db.session.execute(update(AddressImport).values(**halfway, created_at=started))
+    db.session.commit()
+
+    said = "Line 2,000 of 4,000: 1,990 added, 3 already there, 7 not understood · about 2 min left"
+    assert said in client.get(page).text
 
 
 def test_reason_cause_and_time_are_those_of_the_form(cast, client) -> None:

@@ -10,7 +10,7 @@ from flask_security.decorators import auth_required
 
 from webapp import queue
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import importing_addresses, jobs
+from webapp.bulk_email import importing_addresses, jobs, measuring
 from webapp.bulk_email.access import enter
 from webapp.bulk_email.models_lists import AddressImport
 from webapp.bulk_email.routes import bulk_email
@@ -19,6 +19,7 @@ from webapp.bulk_email.suppression_list import PERIODS, REASONS
 from webapp.extensions import db
 from webapp.forms import reading_csv
 from webapp.forms.reading_csv import NotCsv
+from webapp.lib import clock
 from webapp.web import render, see_other
 
 
@@ -52,7 +53,7 @@ def address_import(slug: str, list_id: int) -> Response:
     refused = importing_addresses.refused(kept.id) if kept.is_over else []
     return render(
         "bulk_email/address_import.html", "bulk_email/_address_import.html", workspace=workspace,
-        kept=kept, refused=refused,
+        kept=kept, refused=refused, left=_left(kept),
     )  # fmt: skip
 
 
@@ -82,6 +83,15 @@ def _find(list_id: int, workspace: Workspace) -> AddressImport:
     if kept is None or kept.workspace_id != workspace.id:
         abort(404)
     return kept
+
+
+def _left(kept: AddressImport) -> str:
+    """ "about 15 s left", reckoned from what was done."""
+    if kept.is_over or kept.rows_done < importing_addresses.CHUNK:
+        return ""
+    took = (clock.now() - kept.created_at).total_seconds()
+    rest = took * (kept.rows_total - kept.rows_done) / kept.rows_done
+    return f"about {measuring.duration(rest)} left"
 
 
 def _rows(import_id: int) -> Iterator[list[str]]:

@@ -115,7 +115,9 @@ def _why(report: Report) -> str:
     if report.token:
         return "It names a copy that this workspace never sent."
     if report.address:
-        return "It names no copy, and nothing was sent to this address in the last seven days."
+        return (
+            "It names no copy, and in the seven days before nothing had been sent to this address."
+        )
     return "It names neither a copy nor an address."
 
 
