@@ -123,6 +123,26 @@ def test_a_quoted_local_part_keeps_its_quotes():
     assert found.address == '"ann lee"@example.org'
 
 
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ("Mail rejected", "Your message to ann@example.org was refused: no mailbox there."),
+        ("Bounced mail", "What you sent to ann@example.org came back."),
+        ("Address error", "Bad address <ann@example.org>"),
+        ("Considered unsolicited bulk", "From you, to:\n-> ann@example.org\nIt was stopped."),
+    ],
+)
+def test_short_notices_of_few_words_are_known(subject: str, said: str):
+    raw = f"From: mail-daemon@mx.example.net\nSubject: {subject}\n\n{said}\n".encode()
+    assert [found.address for found in bounces.read(raw).findings] == ["ann@example.org"]
+
+
+def test_somebody_who_asks_about_a_bounce_sends_none():
+    said = b"My mail to ann@example.org was returned with 550 5.1.1. Do you know why?\n"
+    raw = b"From: bo@example.net\nSubject: Mail problem\n\n" + said
+    assert bounces.read(raw).kind is Kind.NOT_BOUNCE
+
+
 def test_somebody_who_speaks_of_failing_and_of_nobody_s_address_is_none():
     raw = b"From: a@b.example\nSubject: Failure to deliver the report\n\nIt failed, see 5.3.1.\n"
     assert bounces.read(raw).kind is Kind.NOT_BOUNCE

@@ -12,7 +12,8 @@ def _any(*patterns: str) -> re.Pattern:
 
 # who writes notices: the local part of From, or its display name
 DAEMONS = _any(
-    r"mailer-?daemon|mailer_daemon|^postmaster|mail[ ._-]?delivery|^mdaemon|mail[ ._-]?system",
+    r"mailer-?daemon|mailer_daemon|mail-daemon|^postmaster|mail[ ._-]?delivery|^mdaemon",
+    r"content-filter|mail[ ._-]?system",
     r"mail[ ._-]administrator|system[ ._-](administrator|attendant)|delivery[ ._-](sub)?system",
     r"mail[ ._-](server|service|gateway|router|transport|subsystem)|e-?mail[ ._-]server",
     r"^(bounces?|return(ed)?|error|undeliver\w+)[ ._-]?(mail)?@|smtp[ ._-](gateway|server|service)",
@@ -30,6 +31,8 @@ SUBJECTS = _any(
     r"(delayed|deferred) (mail|message)|(mail|message|delivery)( \w+){0,3} (delay|defer)",
     r"^(failure|error|delayed|delivery|warning|ndn|dsn|bounce)\b|user unknown|unknown (user"
     r"|address)",
+    r"\b(mail|message|e-?mail) (was )?(rejected|refused|blocked|stopped)|^bounced? (mail|message)",
+    r"^(address|recipient) error|considered (unsolicited|spam)",
     r"failed (to deliver|mail|deliver|transaction|message)|no such user|mailbox (is )?(full|not"
     r"|un)|did ?n.t reach"
     r"|not accepted",
@@ -56,6 +59,8 @@ FAILURES = _any(
     r"(undeliver|non-?deliver|did ?not reach|didn't reach|not (be )?(reached|delivered|sent))",
     r"(returned|bounced|rejected|refused|returning)( \w+){0,5} (mail|message|sender|because|by|to)",
     r"(mail|message|e-?mail)( \w+){0,6} (return|bounced|reject|refused|fail|discard|delay)",
+    r"your (mail|message|e-?mail) to \S+ (was|has been|is) (reject|refus|return|block|consider)",
+    r"delivery of (the|your) (mail|message|e-?mail) was stopped|bad address",
     r"fatal errors|transient non-?fatal|permanent(ly)? (error|fail)|transcript of session",
     r"failed recipient|invalid (final delivery|recipient)|unknown user|user unknown|no such user",
     r"mailbox (is )?full|recipient\w*( \w+){0,4} (fail|reject|not|invalid|unknown)|fehlgeschlagen",
