@@ -196,3 +196,8 @@ def test_no_password_is_ever_shown(app, cast, sign_in) -> None:
     assert PASSWORD not in pages
     assert cast.alice.password not in pages
     assert cast.alice.fs_uniquifier not in pages
+
+
+def test_a_strangers_json_is_not_read_to_find_out_who_he_is(client) -> None:
+    deep = client.post("/hooks/none/none", data=b"[" * 200_000, content_type="application/json")
+    assert deep.status_code == 404

@@ -31,6 +31,8 @@ def init_app(app: Flask) -> None:
     datastore = SQLAlchemyUserDatastore(db, User, SignInRole)
     security = Security(app, datastore, mail_util_cls=signing_in.OwnMail)
     security.unauthn_handler(signing_in.answer_stranger)
+    # nobody signs in by a token: it would be looked for in every stranger's JSON, however long
+    app.login_manager.request_loader(lambda request: None)
     for view in THROTTLED:
         app.view_functions[view] = _throttled(app.view_functions[view])
     signing_in.init_app(app)
