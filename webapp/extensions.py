@@ -60,12 +60,12 @@ def reading() -> Iterator[None]:
 
 
 def begin_to_write() -> None:
-    """The transaction has only read so far and writes from here on. On SQLite it is begun anew
-    with the writer's lock, so what was read may have changed; PostgreSQL's goes on, and keeps what
-    it has locked."""
-    _only_reading.set(False)
-    if db.session.get_bind().dialect.name == "sqlite":
+    """Inside reading(): from here on the transaction writes. On SQLite it is begun anew with the
+    writer's lock, so what was read may have changed; PostgreSQL's goes on, and keeps what it has
+    locked."""
+    if _only_reading.get() and db.session.get_bind().dialect.name == "sqlite":
         db.session.rollback()
+    _only_reading.set(False)
 
 
 def mark_reading(value: bool) -> None:

@@ -35,7 +35,9 @@ def connection_of(address: str, token_key: bytes) -> Connection | None:
     recipient_id = tokens.read_copy_token(token_key, token) if token else None
     if recipient_id:
         found = db.session.scalar(
-            select(Connection).join(Recipient).where(Recipient.id == recipient_id)
+            select(Connection)
+            .join(Recipient, Recipient.connection_id == Connection.id)
+            .where(Recipient.id == recipient_id)
         )
         if found is not None:
             return found

@@ -5,7 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import providers, queue
 from webapp.email_tracker import intake, jobs
-from webapp.extensions import csrf, db
+from webapp.extensions import csrf, db, reading
 from webapp.providers.contract import CannotTell, Provider
 
 hooks = Blueprint("hooks", __name__)
@@ -19,7 +19,8 @@ def receive(provider_name: str, hook_token: str) -> Response:
     if provider is None or not provider.reports:
         abort(404)
     try:
-        return _answer(provider, hook_token)
+        with reading():  # a stranger does not take SQLite's only lock for writing
+            return _answer(provider, hook_token)
     except (SQLAlchemyError, CannotTell):
         db.session.rollback()
         current_app.logger.exception("a hook could not be stored")

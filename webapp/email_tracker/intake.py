@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from webapp.delivery.models import Arrival, ArrivalStage, Connection
 from webapp.email_tracker import fetching
-from webapp.extensions import db
+from webapp.extensions import begin_to_write, db
 from webapp.lib import clock
 from webapp.mail.replies import clean_text
 from webapp.providers.contract import Keys, Provider
@@ -43,7 +43,9 @@ def receive(
     """Store an authentic Arrival, once, and commit. Database trouble and CannotTell raise: say
     try_later."""
     now = clock.now()
-    if not provider.is_authentic(body, headers, keys_of(connection, now), now):
+    is_authentic = provider.is_authentic(body, headers, keys_of(connection, now), now)
+    begin_to_write()
+    if not is_authentic:
         refused = Connection.refused_signatures + 1
         _note(connection, refused_signatures=refused, last_refused_at=now)
         db.session.commit()

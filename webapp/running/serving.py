@@ -41,6 +41,7 @@ def serve(app: Flask, listening: socket.socket) -> None:
         ident="",
         clear_untrusted_proxy_headers=False,  # ProxyFix decides, by TRUSTED_PROXIES
         channel_request_lookahead=5,
+        recv_bytes=65536,  # providers post hundreds of kilobytes at a time
         # what is a little too large gets the app's own page, and only what is far too large this
         # server's bare line
         max_request_body_size=app.config["MAX_CONTENT_LENGTH"] * 2,
