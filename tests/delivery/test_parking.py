@@ -92,7 +92,10 @@ def test_parking_the_same_report_twice_is_once(arrival) -> None:
     ("report", "why"),
     [
         (bounced(), "It names a copy that this workspace never sent."),
-        (Report(ReportKind.BOUNCED, None, "no@x.test", None), "It names no copy, and in the seven days"),
+        (
+            Report(ReportKind.BOUNCED, None, "no@x.test", None),
+            "It names no copy, and in the seven days",
+        ),
         (Report(ReportKind.BOUNCED, None, None, None), "It names neither a copy nor an address."),
     ],
 )
