@@ -67,16 +67,7 @@ def upload(
 
 def run(import_id: int) -> None:
     """Bring the file in, going on where the last worker was; nothing to do is no error. Commits."""
-    fence = claiming.claim(AddressImport, import_id)
-    if fence is None:
-        return
-    try:
-        _bring_in(import_id, fence)
-    except claiming.Lost:
-        return
-    except NotCsv as error:
-        db.session.rollback()
-        _fail(import_id, str(error))
+    claiming.work(AddressImport, import_id, _bring_in, _fail)
 
 
 def waiting() -> list[int]:

@@ -4,6 +4,7 @@ A worker that dies leaves a lease that ends; the clock wakes the next one, which
 last commit was. A worker that only slept finds its fence outdated and stops.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -11,6 +12,7 @@ from sqlalchemy import or_, select, update
 from webapp.columns import database_now
 from webapp.extensions import db
 from webapp.forms.models import TransferStage
+from webapp.forms.reading_csv import NotCsv
 
 LEASE_SECONDS = 30
 MAX_TRIES = 5  # without progress in between
@@ -21,6 +23,23 @@ Transfer = type[Any]
 
 class Lost(Exception):
     """Another worker has taken it over, or it is gone."""
+
+
+def work(
+    model: Transfer, row_id: int, go: Callable[[int, int], None], fail: Callable[[int, str], None]
+) -> None:
+    """Claim a file and go(row_id, fence); fail(row_id, why) where it cannot be read (NotCsv).
+    Nothing to do is no error. Commits."""
+    fence = claim(model, row_id)
+    if fence is None:
+        return
+    try:
+        go(row_id, fence)
+    except Lost:
+        return
+    except NotCsv as error:
+        db.session.rollback()
+        fail(row_id, str(error))
 
 
 def claim(model: Transfer, row_id: int) -> int | None:

@@ -83,16 +83,7 @@ def begin(kept: Import, mapping: Mapping[str, str], names: Sequence[str]) -> boo
 
 def run(import_id: int) -> None:
     """Bring the file in, going on where the last worker was; nothing to do is no error. Commits."""
-    fence = claiming.claim(Import, import_id)
-    if fence is None:
-        return
-    try:
-        _bring_in(import_id, fence)
-    except claiming.Lost:
-        return
-    except NotCsv as error:
-        db.session.rollback()
-        _fail(import_id, str(error))
+    claiming.work(Import, import_id, _bring_in, _fail)
 
 
 def waiting() -> list[int]:
