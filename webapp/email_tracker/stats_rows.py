@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
+from sqlalchemy.orm import defer
 
 from webapp.bulk_email.models import BulkEmail
 from webapp.columns import folded
@@ -89,17 +90,23 @@ class StatsRows:
         )
 
     def export(self, form: Form, query: Query) -> Iterator[dict[str, Any]]:
-        """Each chunk is read anew, so commits in between are no matter."""
+        """Each chunk is read anew, so commits in between are no matter. An email with its text is
+        read once a chunk, not beside each of its copies."""
         form_id, last = form.id, 0
         while True:
             form = db.session.get_one(Form, form_id)
-            lines = db.session.execute(
+            copies = db.session.scalars(
                 self._selected(form, query)
+                .with_only_columns(Recipient)
+                .options(defer(Recipient.merge_values))
                 .where(Recipient.id > last)
                 .order_by(Recipient.id)
                 .limit(EXPORT_CHUNK)
             ).all()
-            rows = [self._row(copy, bulk_email) for copy, bulk_email in lines]
+            ids = {copy.bulk_email_id for copy in copies}
+            found = db.session.scalars(select(BulkEmail).where(BulkEmail.id.in_(ids)))
+            emails = {bulk_email.id: bulk_email for bulk_email in found}
+            rows = [self._row(copy, emails[copy.bulk_email_id]) for copy in copies]
             yield from (row.cells for row in rows)
             if not rows:
                 return
