@@ -52,6 +52,8 @@ def test_sayings_name_their_cause(text: str, cause: str):
         "554 5.7.1 Message from user-unknown.example.org rejected as spam",
         "450 4.1.1 User unknown, try again",
         "550 Administrative prohibition",
+        "mx said: 550 Unknown user (in reply to end of DATA command)",
+        "192.0.2.1 failed after I sent the message. Remote host said: 550 No such user",
     ],
 )
 def test_doubtful_refusals_do_not_end_our_writing(text: str):

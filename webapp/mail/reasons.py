@@ -13,6 +13,8 @@ NOBODY_THERE = (Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING)
 _VAGUE = {"0.0", "1.0", "3.0", "4.0", "5.0", "5.1", "5.2", "5.4", "7.0", "7.1"}
 # beside these a missing mailbox may as well be one that takes no mail from us
 _DOUBTFUL = re.compile(r"0\.0|2\.\d+|3\.\d+|4\.\d+|6\.\d+|7\.\d+")
+# who takes the name and refuses the text may mean the text: a filter that speaks of no mailbox
+_AFTER_TEXT = re.compile(r"in reply to end of data|after end of data|after i sent the message")
 # ASCII only: Chinese and Japanese put words beside an address without a space
 _NOISE = re.compile(
     r"(?a)\bhttps?:[!-~]+|[^\s<>\x80-\U0010ffff,;:()\[\]]{1,80}@[\w.\[\]:-]{1,255}"
@@ -56,7 +58,8 @@ def _cause_of(words: str, code: int, status: str) -> Cause:
         return Cause.TOO_FAST  # for now, by policy: their breaker, not their verdict
     if by_number is not None and number not in _VAGUE:
         return by_number
-    if plain is Cause.MAILBOX_MISSING and _DOUBTFUL.fullmatch(number):
+    is_doubtful = _DOUBTFUL.fullmatch(number) or _AFTER_TEXT.search(words)
+    if plain is Cause.MAILBOX_MISSING and is_doubtful:
         return Cause.MAILBOX_DISABLED
     return plain or by_number or _by_subject(number, code)
 
