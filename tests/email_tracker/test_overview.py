@@ -74,6 +74,20 @@ def test_every_remedy_leads_somewhere(cast, email, sign_in, name) -> None:
         assert client.get(link.replace("&amp;", "&")).status_code == 200, link
 
 
+def test_all_can_be_sent_it_again_from_here_and_doubles_are_told_apart(
+    cast, email, sign_in
+) -> None:
+    again = f'href="/w/acme/emails/{email.id}/resend">'
+    double = db.session.query(Recipient).order_by(Recipient.id).first()
+    raising.set_statuses({double.id: (Status.WITHHELD, Cause.DUPLICATE, "")})
+    db.session.commit()
+
+    assert again in overview(email, sign_in(cast.alice))
+    seen = overview(email, sign_in(cast.bob))
+    assert again not in seen
+    assert "show=ended&cause=duplicate" in seen
+
+
 def test_the_parts_of_the_bar_and_the_numbers_are_links(cast, email, sign_in) -> None:
     text = overview(email, sign_in(cast.bob))
 

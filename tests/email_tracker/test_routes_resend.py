@@ -120,6 +120,22 @@ def test_another_number_than_was_said_is_asked_again(cast, email, sign_in, numbe
     assert children(email) == []
 
 
+def test_who_wants_more_time_is_looked_at_for_then(cast, email, sign_in, monkeypatch) -> None:
+    bo = db.session.query(Recipient).filter_by(name="Bo").one()
+    raising.set_statuses({bo.id: (Status.BOUNCED, Cause.MAILBOX_FULL, "")})
+    db.session.commit()
+    client, asked = sign_in(cast.alice), path(email, "?cause=mailbox_full")
+
+    page = client.get(asked).text
+    assert "Send again to 1 person then</button>" in page
+    assert 'name="when" value="later" checked' in page
+    assert "Nobody" in client.post(asked, data=NOW | {"then": "look"}).text
+    monkeypatch.setattr(previewing, "AT_ONCE", 0)
+    waiting = client.post(asked, data={"first": "y"}).text
+    assert '<input type="hidden" name="when" value="later">' in waiting
+    assert '<input type="hidden" name="day"' in waiting
+
+
 def test_many_are_typed(cast, email, sign_in, monkeypatch) -> None:
     monkeypatch.setattr(routes_resend, "TYPE_THE_NUMBER_ABOVE", 0)
     client, data = sign_in(cast.alice), NOW | {"then": "send", "number": "1"}

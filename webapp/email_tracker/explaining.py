@@ -40,3 +40,9 @@ def groups(failures: Iterable[Failure], without: Iterable[Cause] = ()) -> list[G
         Group(*key, number, tuple(names[key][: summing_up.NAMED]))
         for key, number in numbers.most_common()
     ]
+
+
+def no_case(failures: Iterable[Failure]) -> list[Group]:
+    """Those that ended, but want nothing done: so that all numbers add up."""
+    found = [failure for failure in failures if Cause(failure.cause) in NOTHING_TO_DO]
+    return groups(found)

@@ -132,6 +132,8 @@ def overview_context(bulk_email: BulkEmail) -> dict:
         "figures": figures,
         "is_current": is_current,
         "groups": _groups(bulk_email, figures) if figures else [],
+        "no_case": explaining.no_case(figures.failures) if figures else [],
+        "may_send_again": _may_send_again(bulk_email, tally),
         "follows": attention.follows(bulk_email, figures.attention if figures else None),
         "sections": drawing.sections(figures.moments, bulk_email.started_at) if figures else [],
         "traffic": watching.traffic(bulk_email),
@@ -161,6 +163,12 @@ def _groups(bulk_email: BulkEmail, figures: Figures) -> list[dict]:
         }
         for group in explaining.groups(figures.failures, explaining.NOTHING_TO_DO)
     ]
+
+
+def _may_send_again(bulk_email: BulkEmail, tally: Tally | None) -> bool:
+    """Whether there is anybody to look at, and the member may."""
+    is_prepared = bulk_email.stage not in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING)
+    return is_prepared and tallying.books(tally).ended > 0 and is_allowed(Role.EDITOR)
 
 
 def recipients_panel(bulk_email: BulkEmail) -> str:

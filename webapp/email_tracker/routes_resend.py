@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Response, request, url_for
 from flask_security.core import current_user
@@ -80,6 +80,10 @@ def _counting(
         for name, text in request.form.items(multi=True)
         if name not in ("csrf_token", "then", "number", "first")
     ]
+    if wish.at and "when" not in request.form:  # the same moment, however long it is counted
+        chosen = when_context(wish.at, None)
+        typed += [("when", "later"), ("day", chosen["day"]), ("time", chosen["time_of_day"])]
+        typed += [("zone", chosen["zone"])]
     return render(
         "email_tracker/resend.html", "email_tracker/_resend.html",
         workspace=workspace, email=email, wish=wish, look=look, typed=typed,
@@ -104,8 +108,11 @@ def _is_first() -> bool:
 def _wish() -> tuple[Wish, dict[str, str]]:
     """(what is asked for, {field: what is wrong with it})."""
     errors = {}
+    selection = _selection()
     at, zone = None, current_user.time_zone or "UTC"
-    if request.form.get("when") == "later":
+    if "when" not in request.form:
+        at = _too_early_before(selection)
+    elif request.form["when"] == "later":
         try:
             at, zone = moment_typed()
         except ValueError as error:  # MomentError
@@ -114,7 +121,7 @@ def _wish() -> tuple[Wish, dict[str, str]]:
     if not 1 <= hours <= MOST_HOURS:
         errors["hours"] = f"Choose from 1 to {MOST_HOURS} hours."
     wish = Wish(
-        selection=_selection(),
+        selection=selection,
         addresses=_addresses(),
         write_back="write_back" in request.form,
         at=at,
@@ -122,6 +129,14 @@ def _wish() -> tuple[Wish, dict[str, str]]:
         try_for=timedelta(hours=min(max(hours, 1), MOST_HOURS)),
     )
     return wish, errors
+
+
+def _too_early_before(selection: Selection) -> datetime | None:
+    """When those of a cause may get it, all of them; to the minute, as it is typed."""
+    wait = eligibility.BACK_OFF.get(selection.cause)  # type: ignore[call-overload]
+    if wait is None or selection.ids:
+        return None
+    return (clock.now() + wait + timedelta(minutes=5)).replace(second=0, microsecond=0)
 
 
 def _selection() -> Selection:
@@ -185,8 +200,7 @@ def _page(
     errors: dict[str, str],
     bad: dict[int, str],
 ) -> Response:
-    wait = eligibility.BACK_OFF.get(wish.selection.cause)  # type: ignore[call-overload]
-    later = clock.now() + (wait or timedelta(days=1)) + timedelta(minutes=5)
+    later = wish.at or clock.now() + timedelta(days=1, minutes=5)
     is_refused = not _is_first() and bool(errors or bad)
     return render(
         "email_tracker/resend.html", "email_tracker/_resend.html",
@@ -194,7 +208,7 @@ def _page(
         workspace=workspace, email=email, wish=wish, found=found, errors=errors, bad=bad,
         here=request.full_path.rstrip("?"), correctable=_correctable(wish, found),
         nonce=request.form.get("nonce") or secrets.token_urlsafe(24),
-        later=request.form.get("when", "later" if wait else "now") == "later",
+        later=request.form.get("when", "later" if wish.at else "now") == "later",
         write_back=_is_first() or wish.write_back,
         hours=request.form.get("hours", 72),
         type_number=found.number > TYPE_THE_NUMBER_ABOVE,
