@@ -2,7 +2,7 @@
 
 from flask import abort, g
 from flask_security.core import current_user
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import contains_eager
 
 from webapp.accounts.models import Member, Role, Workspace
@@ -15,18 +15,23 @@ def enter(workspace_slug: str, at_least: Role = Role.VIEWER) -> Workspace:
     404 to strangers, the same as for a workspace that does not exist; 403 to too small a role.
     `g.member` is set for the rest of the request.
     """
-    member = db.session.scalar(
-        select(Member)
+    return enter_with(workspace_slug, at_least)[0]
+
+
+def enter_with(workspace_slug: str, at_least: Role, *wanted: ColumnElement) -> tuple:
+    """As enter(): the workspace, and what else is `wanted` of it in the same statement."""
+    found = db.session.execute(
+        select(Member, *wanted)
         .join(Member.workspace)
         .options(contains_eager(Member.workspace))
         .where(Workspace.slug == workspace_slug, Member.user_id == current_user.id)
-    )
-    if member is None:
+    ).one_or_none()
+    if found is None:
         abort(404)
-    g.member = member
+    g.member = member = found[0]
     if not Role(member.role).includes(at_least):
         abort(403)
-    return member.workspace
+    return member.workspace, *found[1:]
 
 
 def is_allowed(at_least: Role) -> bool:

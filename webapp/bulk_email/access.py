@@ -10,12 +10,14 @@ from webapp.bulk_email.plugin import NAME
 from webapp.delivery.models import Connection
 from webapp.plugins import installing
 
+_WITH = (joinedload(BulkEmail.connection), joinedload(BulkEmail.tally))
+
 
 def enter(slug: str, at_least: Role = Role.VIEWER, *also: str) -> Workspace:
     """Like accounts.access.enter, and 404 while Bulk Email, or a plugin of `also`, is not in the
     workspace."""
-    workspace = access.enter(slug, at_least)
-    if not {NAME, *also} <= installing.installed(workspace):
+    workspace, names = access.enter_with(slug, at_least, installing.NAMES)
+    if not {NAME, *also} <= set((names or "").split()):
         abort(404)
     return workspace
 
@@ -23,10 +25,10 @@ def enter(slug: str, at_least: Role = Role.VIEWER, *also: str) -> Workspace:
 def enter_email(
     slug: str, email_id: int, at_least: Role = Role.VIEWER, *also: str
 ) -> tuple[Workspace, BulkEmail]:
-    """The workspace and one of its emails, with its Connection: every page and poll asks for it."""
+    """The workspace and one of its emails, with its Connection and Tally: every page and poll asks
+    for them."""
     workspace = enter(slug, at_least, *also)
-    with_connection = joinedload(BulkEmail.connection)
-    return workspace, access.find(BulkEmail, email_id, workspace, with_connection)
+    return workspace, access.find(BulkEmail, email_id, workspace, *_WITH)
 
 
 def find_connection(connection_id: int, workspace: Workspace) -> Connection:

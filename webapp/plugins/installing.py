@@ -1,6 +1,6 @@
 """Switching plugins on and off in a workspace. Twice, or twice at once, is once."""
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from webapp.accounts import auditing
 from webapp.accounts.models import User, Workspace
@@ -14,6 +14,15 @@ from webapp.rows import insert_into
 
 class Refused(Exception):
     """It cannot be installed or removed now; the text says why."""
+
+
+# the names of the plugins that are on, as one text, for a statement that finds the workspace too
+NAMES = (
+    select(func.aggregate_strings(Installation.plugin, " "))
+    .where(Installation.workspace_id == Workspace.id, Installation.removed_at.is_(None))
+    .correlate(Workspace)
+    .scalar_subquery()
+)
 
 
 def installed(workspace: Workspace) -> set[str]:
