@@ -24,6 +24,7 @@ LABELS: Mapping[str, str] = {
     "from_address": "sender's address",
     "from_name": "sender's name",
     "hosts": "hosts",
+    "kind": "kind of mailbox",
     "kinds": "what it is told",
     "max_connections": "conversations at once",
     "password": "password",
@@ -39,6 +40,7 @@ LABELS: Mapping[str, str] = {
 }
 _VALUES: Mapping[str, Mapping[object, str]] = {
     "security": {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS"},
+    "kind": {"imap": "IMAP", "pop3": "POP3"},
     "unconfirmed_policy": {"hold": "wait for a person", "send_again": "sent again"},
     "rate": {None: "no limit"},
     "daily_cap": {None: "no limit"},
@@ -92,10 +94,11 @@ def _said(name: str, value: object, zone: str | None) -> str:
         return ", ".join(str(value).split())
     if isinstance(value, list | dict):
         return ", ".join(_said(name, each, zone) for each in value)
-    return _time(str(value), zone)
+    return time_in(str(value), zone)
 
 
-def _time(text: str, zone: str | None) -> str:
+def time_in(text: str, zone: str | None) -> str:
+    """A time (ISO 8601) as it is in `zone`; any other text as it is."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

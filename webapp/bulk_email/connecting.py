@@ -90,6 +90,8 @@ def save(
     connection.from_name = typed.from_name.strip()
     connection.from_address = typed.from_address.strip()
     changes = auditing.changes(connection, *_AUDITED) if connection.id else {}
+    if "provider" in changes:
+        changes["provider"] = [_title(name, providers) for name in changes["provider"]]
     if connection.id and typed.password:
         changes["password"] = "a new one"
     changes |= limiting.apply(connection, typed)
@@ -102,6 +104,10 @@ def save(
     _note(connection, "connection.saved", by, **changes)
     db.session.commit()
     return {}
+
+
+def _title(name: str, providers: Mapping[str, Provider]) -> str:
+    return providers[name].title if name in providers else name
 
 
 def set_key(connection: Connection, key: str, keep_old: timedelta, by: User) -> None:

@@ -1,9 +1,7 @@
 """What pages say of an email: when it goes out, why it stands still, what was done to it."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from webapp.accounts.models import AuditEntry
+from webapp.accounts.wording import time_in
 from webapp.bulk_email import scheduling
 from webapp.bulk_email.models import BulkEmail, Stage
 
@@ -60,9 +58,4 @@ def _value(value: object, zone: str | None) -> str:
     """A detail for people: times in the viewer's zone, numbers with thousands separated."""
     if isinstance(value, int):
         return f"{value:,}"
-    text = str(value)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{at.astimezone(ZoneInfo(zone or 'UTC')):%-d %b %Y, %H:%M %Z}" if at.tzinfo else text
+    return time_in(str(value), zone)
