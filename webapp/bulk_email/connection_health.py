@@ -34,6 +34,7 @@ class Finding:
     text: str
     remedy: str = ""
     at: datetime | None = None
+    lead: str = ""  # words between the sentence and the moment
 
 
 def findings(connection: Connection, provider: Provider, now: datetime) -> list[Finding]:
@@ -145,6 +146,7 @@ def _about_refusals(connection: Connection, provider: Provider) -> list[Finding]
             f"Compare the key with the one at {provider.title}. If they are the same, somebody"
             " else knows the hook address.",
             last,
+            "; the last",
         )
     ]
 

@@ -59,14 +59,14 @@ def digest_some(providers: Mapping[str, Provider], token_key: bytes) -> int:
 
 def apply_unapplied(workspace: Workspace) -> int:
     """The tracker is back: what arrived meanwhile is digested again, in full. Commits."""
-    rows = db.session.scalars(
-        select(Arrival).where(Arrival.workspace_id == workspace.id, Arrival.is_unapplied)
-    ).all()
-    for arrival in rows:
-        arrival.stage = ArrivalStage.STORED
-        arrival.is_unapplied = False
+    done = db.session.execute(
+        update(Arrival)
+        .where(Arrival.workspace_id == workspace.id, Arrival.is_unapplied)
+        .values(stage=ArrivalStage.STORED, is_unapplied=False)
+        .execution_options(synchronize_session=False)
+    )
     db.session.commit()
-    return len(rows)
+    return done.rowcount
 
 
 def are_waiting() -> bool:
