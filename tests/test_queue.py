@@ -4,6 +4,8 @@ import redis
 from flask import Flask
 
 from webapp import queue
+from webapp.accounts import jobs as accounts_jobs
+from webapp.bulk_email import jobs
 
 answered: list[tuple[int, ...]] = []
 
@@ -12,6 +14,11 @@ answered: list[tuple[int, ...]] = []
 def note(*ids: int) -> None:
     """Remember that somebody rang."""
     answered.append(ids)
+
+
+@queue.job(queue.Lane.CHORES, is_urgent=True)
+def hurry(number: int) -> None:
+    """Somebody waits for it."""
 
 
 def waiting() -> list[str]:
@@ -31,6 +38,18 @@ def test_ringing_twice_before_anybody_opens_is_ringing_once(app: Flask):
     queue.wake(note, 7)
     queue.wake(note, 8)
     assert len(waiting()) == 2
+
+
+def test_what_is_urgent_comes_first(app: Flask):
+    queue.wake(note, 7)
+    queue.wake(hurry, 8)
+    assert waiting() == ["tests.test_queue.hurry", "tests.test_queue.note"]
+
+
+def test_webhooks_and_letters_hold_no_chores_up():
+    lanes = {job.lane for job in (jobs.dispatch, jobs.announce, accounts_jobs.post)}
+    assert lanes == {queue.Lane.TELLING}
+    assert accounts_jobs.post.is_urgent
 
 
 def test_a_job_that_began_can_be_woken_again(app: Flask):

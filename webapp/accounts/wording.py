@@ -40,7 +40,7 @@ LABELS: Mapping[str, str] = {
 }
 _VALUES: Mapping[str, Mapping[object, str]] = {
     "security": {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS"},
-    "kind": {"imap": "IMAP", "pop3": "POP3"},
+    "kind": {"imap": "IMAP", "pop": "POP3"},
     "unconfirmed_policy": {"hold": "wait for a person", "send_again": "sent again"},
     "rate": {None: "no limit"},
     "daily_cap": {None: "no limit"},
