@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from tests import makers
 from webapp import rows
-from webapp.delivery.models import Recipient
+from webapp.delivery.models import Attempt, Recipient
 from webapp.delivery.models_following import LinkClick
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
@@ -107,3 +107,22 @@ def test_of_rows_with_a_unique_key_the_new_ones_are_inserted_and_named(copies):
     assert rows.insert_new(connection, table, columns, [], unique=2) == set()
     stored = db.session.scalars(select(LinkClick.is_human).order_by(LinkClick.number))
     assert sorted(stored) == [False, False, True, True]
+
+
+def test_of_many_rows_each_gets_its_own_words(copies):
+    table, connection = Attempt.__table__, db.session.connection()
+    columns = ("recipient_id", "fence", "generation", "phase", "is_fence_valid", "reply", "status")
+    columns += ("began_at", "ended_at")
+    now, number = clock.now(), 171  # more than fit into one statement
+    texts = [f"{n} {HOSTILE[n % len(HOSTILE)]}" for n in range(number)]
+    made = [(copies[0].id, 1, 0, "data", True, text, Status.SENT, now, now) for text in texts]
+    rows.insert_at_once(connection, table, columns, made)
+    ids = list(db.session.scalars(select(Attempt.id).order_by(Attempt.id)))
+
+    changes = {"reply": "{}", "cause": "substr({reply}, 1, 3)"}
+    changed = [(identity, f"{n:03} new") for n, identity in enumerate(ids)]
+    found = rows.update_matching(connection, table, ("id",), changes, changed, where="fence = 1")
+
+    assert found == set(ids)
+    said = db.session.execute(select(Attempt.reply, Attempt.cause).order_by(Attempt.id)).all()
+    assert said == [(f"{n:03} new", f"{n:03}") for n in range(number)]

@@ -87,6 +87,8 @@ def assert_intended(block: bytes, number: int) -> None:
     breaks = block.count(b"\n")
     if breaks != block.count(b"\r\n") or breaks != block.count(b"\r") or b"\0" in block:
         raise HeaderError("a bare line break or NUL in the header")
+    if breaks == number - 1 and b"\n " not in block and b"\n\t" not in block:
+        return
     folds = block.count(b"\n ") + block.count(b"\n\t")
     if breaks - folds != number - 1 or b"\n \r" in block:
         raise HeaderError(f"the header has {breaks - folds + 1} fields, not {number}")

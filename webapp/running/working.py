@@ -1,6 +1,7 @@
 """Workers: one RQ process for each lane, and the clock, under one parent."""
 
 import contextlib
+import gc
 import signal
 import threading
 import time
@@ -115,6 +116,7 @@ def lane_parts(app: Flask, lanes: Sequence[Lane], copies: int) -> list[Part]:
 def _run_lane(app: Flask, lane: Lane) -> None:
     connection = _own_connection(app)
     _wait_for_redis(connection)
+    gc.freeze()  # what is there now stays: no horse looks at it again, and so shares it with us
     try:
         LaneWorker(app, lane, connection).work(logging_level="WARNING")
     except redis.RedisError as error:
