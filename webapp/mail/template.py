@@ -101,7 +101,7 @@ class Template:
         values = {**copy.values, **copy.links, "unsubscribe_url": copy.unsubscribe_url}
         block = self._header.fill(copy, values)
         headers.assert_intended(block, self._header_count)
-        content = block + self._body.fill(copy, values)
+        content = self._body.fill(copy, values, head=block)
         if copy.return_path:
             return Message(copy.return_path, copy.address, content, copy.token)
         return Message(self._from_address, copy.address, content)
@@ -292,10 +292,12 @@ class _Joined:
             else next(rest)
             for piece in pieces
         ]  # fmt: skip
-        self._in_order = itemgetter(0, *order, 0)  # of two and more it makes a tuple
+        self._in_order = itemgetter(0, *order)  # of two and more it makes a tuple
 
-    def fill(self, copy: Copy, values: Values) -> bytes:
+    def fill(self, copy: Copy, values: Values, head: bytes = b"") -> bytes:
+        """`head`, and all that follows."""
         made = self._static.copy()
+        made[0] = head
         for field, kept, encode in self._encoders:
             made += kept.get(values.get(field)) or encode(values)
         made += [fill(copy, values) for fill in self._fillers]
