@@ -3,9 +3,8 @@
 SQLAlchemy's own way costs ten times as much for each row, and these run for every copy of an email.
 """
 
-import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import orjson
 from sqlalchemy import JSON, Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 
 from webapp.extensions import db
 
@@ -162,37 +160,34 @@ def _run_at_once(
     """`sql` over all rows as {source}, v (c1, c2, …): other threads go on meanwhile. The driver of
     SQLite lets them in, and waits for its turn again, for every single statement."""
     series = _processed(connection, table, columns, rows)
-    if connection.dialect.name != "postgresql":
-        return _run_in_blocks(connection, sql, list(zip(*series, strict=True)))
-    source = _unnested(connection, table, columns)
-    parameters = tuple([_array(values) for values in series])
-    done = connection.exec_driver_sql(sql.format(source=source), parameters)
-    return done.all() if done.returns_rows else ()
-
-
-def _run_in_blocks(connection: Connection, sql: str, rows: Rows) -> Sequence[Any]:
-    """Of few sizes, so that SQLite need not compile a statement for every number of rows."""
-    driver = connection.dialect.loaded_dbapi
+    if connection.dialect.name == "postgresql":
+        source = _unnested(connection, table, columns)
+        blocks = [(source, tuple([_array(values) for values in series]))]
+    else:
+        blocks = _blocks(list(zip(*series, strict=True)))
     found: list[Any] = []
-    done = 0
-    with contextlib.closing(connection.connection.cursor()) as cursor:
-        for size in _BLOCKS:
-            while len(rows) - done >= size:
-                block = rows[done : done + size]
-                values = list(chain.from_iterable(block))
-                try:
-                    found += cursor.execute(_over(sql, len(block[0]), size), values)
-                except driver.Error as error:  # as SQLAlchemy says it
-                    raise DBAPIError.instance(sql, values, error, driver.Error) from error
-                done += size
+    for source, parameters in blocks:
+        done = connection.exec_driver_sql(sql.format(source=source), parameters)
+        found += done.all() if done.returns_rows else ()
     return found
 
 
-@lru_cache(maxsize=256)
-def _over(sql: str, width: int, size: int) -> str:
+def _blocks(rows: Rows) -> Iterator[tuple[str, tuple]]:
+    """(source, its parameters) of few sizes, so that SQLite need not compile a statement for every
+    number of rows."""
+    first = 0
+    for size in _BLOCKS:
+        while len(rows) - first >= size:
+            block = rows[first : first + size]
+            yield _values(len(block[0]), size), tuple(chain.from_iterable(block))
+            first += size
+
+
+@lru_cache(maxsize=64)
+def _values(width: int, size: int) -> str:
     names = ", ".join(f"c{number}" for number in range(1, width + 1))
     row = f"({', '.join('?' * width)})"
-    return f"WITH v({names}) AS (VALUES {', '.join([row] * size)}) {sql.format(source='v')}"
+    return f"(WITH v({names}) AS (VALUES {', '.join([row] * size)}) SELECT * FROM v) AS v"
 
 
 def _unnested(connection: Connection, table: Table, columns: Sequence[str]) -> str:
