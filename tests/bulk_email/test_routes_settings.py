@@ -51,7 +51,7 @@ def test_the_policy_for_doubtful_copies_is_a_setting_and_audited(cast, client) -
     db.session.refresh(cast.workspace)
     assert cast.workspace.unconfirmed_policy == "send_again"
     entry = db.session.scalar(select(AuditEntry).order_by(AuditEntry.id.desc()))
-    assert entry.details == {"changed": "unconfirmed_policy: send_again"}
+    assert entry.details == {"unconfirmed_policy": ["hold", "send_again"]}
     assert (
         client.post("/w/acme/settings", data=data | {"unconfirmed_policy": "x"}).status_code == 422
     )
