@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import smtplib
@@ -174,10 +175,17 @@ class Clock:
         self._seconds = time.perf_counter() - self._begin
 
     def line(self) -> dict:
-        usage = resource.getrusage(self._who)
         seconds = self._seconds or time.perf_counter() - self._begin
         cpu = self._cpu_now(self._who) - self._cpu
-        return {"seconds": seconds, "cpu_seconds": cpu, "rss_mb": usage.ru_maxrss / 1024}
+        return {"seconds": seconds, "cpu_seconds": cpu, "rss_mb": self._peak_mb()}
+
+    def _peak_mb(self) -> float:
+        """Of this process from /proc: what getrusage says begins with the size of whoever
+        started it."""
+        if self._who == resource.RUSAGE_CHILDREN:
+            return resource.getrusage(self._who).ru_maxrss / 1024
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
     @staticmethod
     def _cpu_now(who: int) -> float:
