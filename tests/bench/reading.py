@@ -22,7 +22,7 @@ from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery.models import Recipient, Tally
 from webapp.delivery.statuses import Status
-from webapp.email_tracker import summing_up
+from webapp.email_tracker import summing_up, surveying
 from webapp.extensions import db, limiter
 from webapp.lib import clock
 from webapp.mail.causes import Cause
@@ -71,6 +71,7 @@ def _measured(app: Flask, copies: int, seconds: float) -> dict[str, float]:
     version = listing.version_of(email, db.session.get(Tally, email_id))
     middle = db.session.scalar(select(Recipient.id).order_by(Recipient.id).offset(copies // 2))
     summing_up.count(email_id)  # as the background does for a large email
+    surveying.count(workspace.id)
     db.session.commit()
     app.config["WTF_CSRF_ENABLED"] = limiter.enabled = False
     client = signed_in_client(app, alice)
@@ -109,6 +110,9 @@ def _pages(
         ("its recipients, Bounced", f"{grid}?show=bounced", PART),
         ("its recipients by status", f"{grid}?sort=status", PART),
         ("its recipients by last change", f"{grid}?sort=-changed", PART),
+        ("its recipients of one cause", f"{grid}?show=not-sent&cause=mailbox_missing", PART),
+        ("its report", f"{email}/print", None),
+        ("the trends", f"/w/{slug}/emails/trends", None),
         ("a copy in place", f"{email}/recipients/{copy_id}", PART),
         ("the data grid", f"/w/{slug}/data/{form_id}", None),
     ]
