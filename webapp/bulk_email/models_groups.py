@@ -10,11 +10,11 @@ from webapp.bulk_email.models import BulkEmail
 from webapp.columns import BigId, UtcDateTime
 from webapp.delivery.statuses import Status, StatusColumn
 from webapp.extensions import db
-from webapp.forms.models import TransferStage
+from webapp.forms.models import Claimed, TransferStage
 from webapp.lib import clock
 
 
-class SuppressedGroup(db.Model):
+class SuppressedGroup(Claimed, db.Model):
     """The copies of one BulkEmail that failed for one cause, put on the list of suppressions
     together and lifted together, claimed like an import (forms.claiming). `done_status` and
     `done_to` name the copy with which the next worker goes on."""
@@ -42,9 +42,6 @@ class SuppressedGroup(db.Model):
     done_status: Mapped[Status] = mapped_column(StatusColumn, default=Status.QUEUED)
     done_to: Mapped[int] = mapped_column(BigId, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
 
     bulk_email: Mapped[BulkEmail] = relationship()
     by: Mapped[User | None] = relationship(foreign_keys=[user_id])

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from webapp.accounts.models import User
 from webapp.columns import UtcDateTime
 from webapp.extensions import db
-from webapp.forms.models import TransferStage
+from webapp.forms.models import Claimed, TransferStage
 from webapp.lib import clock
 
 
-class AddressImport(db.Model):
+class AddressImport(Claimed, db.Model):
     """A file being brought onto the list, claimed like an import of records (forms.claiming).
     `rows_done` says where the next worker goes on; `content` is let go at the end."""
 
@@ -40,9 +40,6 @@ class AddressImport(db.Model):
     error: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
 
     by: Mapped[User | None] = relationship()
 

@@ -17,7 +17,7 @@ from webapp.forms.reading_csv import NotCsv
 LEASE_SECONDS = 30
 MAX_TRIES = 5  # without progress in between
 
-# a model with the columns id, stage (a TransferStage), lease_until, fence and tries
+# a model that is Claimed, with the columns id and stage (a TransferStage)
 Transfer = type[Any]
 
 

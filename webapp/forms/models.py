@@ -145,7 +145,15 @@ class TransferStage(StrEnum):
     FAILED = "failed"
 
 
-class Import(db.Model):
+class Claimed:
+    """What one worker works at at a time: forms.claiming keeps these, beside `id` and `stage`."""
+
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fence: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0)
+
+
+class Import(Claimed, db.Model):
     """A file being brought into a form. Its records gather in a hidden form, chunk by chunk, and
     move over in one transaction; `rows_done` says where the next worker goes on."""
 
@@ -167,9 +175,6 @@ class Import(db.Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     staging_id: Mapped[int | None] = mapped_column(ForeignKey("forms.id", ondelete="SET NULL"))
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
 
     form: Mapped[Form] = relationship(foreign_keys=[form_id])
 
@@ -187,7 +192,7 @@ class ImportRow(db.Model):
     refused: Mapped[str | None] = mapped_column(String(500))
 
 
-class Export(db.Model):
+class Export(Claimed, db.Model):
     """A file made from a grid in the background, kept a day for its maker."""
 
     __tablename__ = "exports"
@@ -203,8 +208,5 @@ class Export(db.Model):
     error: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    fence: Mapped[int] = mapped_column(default=0)
-    tries: Mapped[int] = mapped_column(default=0)
 
     form: Mapped[Form] = relationship()
