@@ -180,8 +180,9 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// forward or back before htmx had come: the address moved on, the page did not
-document.addEventListener("DOMContentLoaded", () => {
+// forward or back before htmx listened: the address moved on, the page did not
+// htmx listens from a timeout that it sets at its end, so this one comes after it
+setTimeout(() => {
   const [loaded] = performance.getEntriesByType("navigation");
   if (loaded && loaded.name.split("#")[0] !== location.href.split("#")[0]) location.reload();
 });

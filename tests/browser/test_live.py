@@ -165,3 +165,24 @@ def test_forward_before_the_scripts_have_come_shows_what_the_address_says(
     scripts[0].continue_()
 
     expect(page.get_by_role("heading", name="Guest 00")).to_be_visible()
+
+
+def test_forward_between_the_scripts_and_their_listening_shows_what_the_address_says(
+    page: Page, installation: Installation
+) -> None:
+    sign_in(page, installation)
+    open_recipients(page, "A quick one")
+    page.get_by_role("link", name="Guest 00", exact=True).click()
+    expect(page.get_by_role("heading", name="Guest 00")).to_be_visible()
+    page.reload()
+
+    # htmx begins to listen in a timeout; let a second pass before the first timeouts come
+    page.add_init_script(
+        "const soon = window.setTimeout;"
+        " window.setTimeout = (act, wait, ...rest) => soon(act, wait ?? 1000, ...rest)"
+    )
+    page.go_back(wait_until="commit")
+    expect(page.get_by_role("link", name="Guest 01", exact=True)).to_be_visible()
+    page.go_forward(wait_until="commit")
+
+    expect(page.get_by_role("heading", name="Guest 00")).to_be_visible()
