@@ -76,6 +76,25 @@ def test_looking_now_says_what_the_mail_server_says(sign_in, cast, connection, p
         assert "wrong password" in client.get(page).text
 
 
+def test_the_page_keeps_saying_what_a_failed_look_said_until_one_goes_well(
+    sign_in, cast, connection, page
+):
+    client = sign_in(cast.alice)
+    with Mailbox("imap", []) as mailbox:
+        client.post(page, data=TYPED | {"port": str(mailbox.port)})
+        assert "Not looked into yet" in client.get(page).text
+        mailbox.password = "another"
+        client.post(page + "/look")
+        client.get(page)  # where the notice is shown, once
+        said = client.get(page).text
+        assert ("wrong password" in said, "Not looked into yet" in said) == (True, False)
+
+        mailbox.password = "secret"
+        client.post(page + "/look")
+        client.get(page)
+        assert "wrong password" not in client.get(page).text
+
+
 def test_the_connection_shows_where_mail_comes_back_to(sign_in, cast, connection, page):
     client = sign_in(cast.alice)
     assert "No bounce address is set" in client.get(page.removesuffix("/bounces")).text

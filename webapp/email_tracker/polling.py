@@ -241,6 +241,12 @@ def _tls(verify: bool) -> ssl.SSLContext:
 # ---- how it went
 
 
+def note_trial(way: ReturnWay, error: str | None) -> None:
+    """What a try by hand said holds from now on; the next look keeps its time. Commits."""
+    way.error = (error or "")[:300]
+    db.session.commit()
+
+
 def _note_success(way: ReturnWay, taken: int) -> None:
     now = clock.now()
     way.looked_at, way.error, way.failures = now, "", 0

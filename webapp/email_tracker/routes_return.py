@@ -53,6 +53,7 @@ def look_into_mailbox(slug: str, connection_id: int) -> Response:
         error = polling.try_out(polling.mailbox_of(way, verify=verify))
     except ConnectError as problem:
         error = str(problem)
+    polling.note_trial(way, error)
     if error:
         notice(error, "danger")
     else:
