@@ -1,6 +1,7 @@
 """The pages of connections: choosing a kind, keys, and a test that waits for its event."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -58,6 +59,25 @@ def test_it_is_saved_and_its_page_says_where_to_post(admin):
     assert f"http://localhost/hooks/sendgrid/{saved.hook_token}" in page
     assert "There is no key yet, so every event is refused." in page
     assert "Signature Verification" in page
+
+
+def test_a_connection_to_the_sandbox_sets_itself_up(admin, app, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], sandbox=True))
+    choices = {"provider": "sandbox", "host": "127.0.0.1", "port": "5025", "security": "none"}
+    typed = SERVER | choices | {"username": "", "password": ""}
+    answer = admin.post("/w/acme/connections/new", data=typed)
+    saved = db.session.scalar(select(Connection))
+    page = admin.get(answer.location).text
+
+    assert (saved.username, saved.password) == (saved.hook_token, saved.hook_secret)
+    assert "nothing to paste" in page
+    assert not any(asked in page for asked in ("Hook address", "There is no key", "Next: the way"))
+
+    admin.post(answer.location, data=typed | {"name": "Ours"})
+    db.session.expire_all()
+    assert (saved.username, saved.password) == (saved.hook_token, saved.hook_secret)
+    entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert "username" not in entry.details
 
 
 def test_a_pasted_key_is_stored_and_never_shown(admin, connection):

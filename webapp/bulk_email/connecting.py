@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -81,6 +81,8 @@ def save(
         return errors
     if connection.id and connection.provider != typed.provider:
         _forget_keys(connection)  # another provider's key opens nothing here
+    if providers[typed.provider].is_set_up_by_itself:
+        typed = _signing_in_with_the_hook(connection, typed)
     connection.name = typed.name.strip()
     connection.provider = typed.provider
     connection.host = typed.host.strip()
@@ -104,6 +106,17 @@ def save(
     _note(connection, "connection.saved", by, **changes)
     db.session.commit()
     return {}
+
+
+def _signing_in_with_the_hook(connection: Connection, typed: ConnectionInput) -> ConnectionInput:
+    """The hook's token and key are the user name and password, so that nobody is told them."""
+    connection.hook_secret = connection.hook_secret or make_key()
+    is_known = connection.password == connection.hook_secret
+    return replace(
+        typed,
+        username=connection.hook_token,
+        password="" if is_known else connection.hook_secret,
+    )
 
 
 def _title(name: str, providers: Mapping[str, Provider]) -> str:

@@ -18,6 +18,10 @@ from webapp.extensions import db
 from webapp.providers.contract import Provider
 
 PATIENCE = timedelta(minutes=10)  # events may take that long
+SAVE_AGAIN = (
+    "Save this connection once more: that sets it up again. It posts to the address of this"
+    " installation: BASE_URL."
+)
 
 
 class Level(StrEnum):
@@ -110,7 +114,7 @@ def _about_bounces(connection: Connection) -> Finding:
 def _about_key(connection: Connection, provider: Provider) -> list[Finding]:
     if connection.hook_secret:
         return []
-    remedy = f"Set up {provider.title} as described below, and give the key."
+    remedy = _remedy(provider, f"Set up {provider.title} as described below, and give the key.")
     return [Finding(Level.BAD, "There is no key yet, so every event is refused.", remedy)]
 
 
@@ -143,8 +147,11 @@ def _about_refusals(connection: Connection, provider: Provider) -> list[Finding]
         Finding(
             Level.BAD if is_worst else Level.WAIT,
             f"{number:,} refused {word} since the key was set",
-            f"Compare the key with the one at {provider.title}. If they are the same, somebody"
-            " else knows the hook address.",
+            _remedy(
+                provider,
+                f"Compare the key with the one at {provider.title}. If they are the same, somebody"
+                " else knows the hook address.",
+            ),
             last,
             "; the last",
         )
@@ -157,13 +164,20 @@ def _about_events(connection: Connection, provider: Provider, now: datetime) -> 
     copies = "1 copy" if silent == 1 else f"{silent:,} copies"
     if silent and last is None:
         text = f"No event for {copies} sent: the hook is not set up."
-        return [Finding(Level.BAD, text, f"Follow the steps below at {provider.title}.")]
+        remedy = _remedy(provider, f"Follow the steps below at {provider.title}.")
+        return [Finding(Level.BAD, text, remedy)]
     if silent:
         text = f"No event for {copies} sent since the last one"
-        remedy = f"Look whether {provider.title} still has the hook, and whether it is switched on."
+        look = f"Look whether {provider.title} still has the hook, and whether it is switched on."
+        remedy = _remedy(provider, look)
         return [Finding(Level.BAD if silent > 1 else Level.WAIT, text, remedy, last)]
     if last is None and not connection.hook_secret:
         return []  # none can come
     if last is None:
         return [Finding(Level.WAIT, "No event yet.", "Send a test and wait for its event.")]
     return [Finding(Level.OK, "Last event", at=last)]
+
+
+def _remedy(provider: Provider, otherwise: str) -> str:
+    """What to do where the hook may be wrong."""
+    return SAVE_AGAIN if provider.is_set_up_by_itself else otherwise

@@ -1,5 +1,6 @@
 """Connections, for admins: the server, the way back, and trying both out."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from flask import Response, current_app, request, url_for
@@ -66,7 +67,8 @@ def connection(slug: str, connection_id: int | None = None) -> Response:
     errors = connecting.save(found, typed, _offered(), current_user, refuse_host)
     if errors:
         return _page(workspace, found, chosen, errors=errors)
-    needs_way_back = connection_id is None and providers.BY_NAME[found.provider].reports
+    saved = providers.BY_NAME[found.provider]
+    needs_way_back = connection_id is None and saved.reports and not saved.is_set_up_by_itself
     notice(f"{found.name} is saved.{NEXT if needs_way_back else ''}")
     return see_other(_url(found, slug))
 
@@ -220,13 +222,14 @@ def remove_connection(slug: str, connection_id: int) -> Response:
 
 
 def _offered() -> dict[str, Provider]:
-    """The kinds there are to choose from: the sandbox only where it runs."""
-    has_sandbox = current_app.config["SETTINGS"].sandbox
-    return {
-        name: provider
-        for name, provider in providers.BY_NAME.items()
-        if has_sandbox or name != "sandbox"
-    }
+    """The kinds there are to choose from: the sandbox only where it runs, at its port."""
+    config = current_app.config["SETTINGS"]
+    offered = dict(providers.BY_NAME)
+    if config.sandbox:
+        offered["sandbox"] = replace(offered["sandbox"], port=config.sandbox_smtp_port)
+    else:
+        del offered["sandbox"]
+    return offered
 
 
 def _url(found: Connection, slug: str) -> str:

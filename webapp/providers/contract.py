@@ -68,6 +68,7 @@ class Provider:
     username_hint: str = ""
     password_hint: str = ""
     reports: bool = True
+    is_set_up_by_itself: bool = False  # whoever signs in gives it the hook's token and key
     key_label: str = "Signing key"
     is_key_ours: bool = False  # a password: we make it, the provider is told
     is_key_in_hook: bool = False  # as https://user:password@…, for there is no field for it

@@ -87,6 +87,7 @@ PROVIDER = Provider(
     docs="",
     host="127.0.0.1",
     port=5025,
+    is_set_up_by_itself=True,
     key_label="Hook secret",
     tracking_headers=lambda token: {TOKEN_HEADER: token},
     is_authentic=is_authentic,
