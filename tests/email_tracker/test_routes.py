@@ -11,6 +11,7 @@ from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import recording, tokens
 from webapp.delivery.models import Recipient
 from webapp.delivery.recording import Said
+from webapp.email_tracker import paging
 from webapp.extensions import db
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
@@ -267,3 +268,16 @@ def test_the_words_are_explained(email, cast, sign_in) -> None:
 
     assert [word for word in SIX if word in text] == SIX
     assert "That is not a promise that it was" in text
+
+
+def test_who_looks_for_a_rare_name_is_led_further(cast, sign_in, email, monkeypatch) -> None:
+    monkeypatch.setattr(paging, "LOOK", 2)
+    client, page, seen = sign_in(cast.bob), page_of(email, "/live/recipients?q=again"), []
+    while page:
+        html = client.get(page, headers=PART).text
+        seen.append("Nobody so far" in html)
+        found = re.search(r'hx-get="([^"]+)"[^>]*>Look further', html)
+        page = found and found[1].replace("&amp;", "&")
+
+    assert seen == [True, True, False]
+    assert "ANN@x.test" in html

@@ -30,8 +30,9 @@ class Attention(db.Model):
 
     __tablename__ = "attentions"
     __table_args__ = (
-        Index(None, "bulk_email_id", "opened_by"),
-        Index(None, "bulk_email_id", "clicked_by"),
+        # who did it, in the order of their copies
+        Index(None, "bulk_email_id", "opened_by", "recipient_id"),
+        Index(None, "bulk_email_id", "clicked_by", "recipient_id"),
         Index(None, "rules"),
     )
 
@@ -49,7 +50,7 @@ class LinkClick(db.Model):
     """That a copy's link was followed, and whether any human did."""
 
     __tablename__ = "link_clicks"
-    __table_args__ = (Index(None, "bulk_email_id", "number"),)
+    __table_args__ = (Index(None, "bulk_email_id", "number", "is_human", "recipient_id"),)
 
     recipient_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

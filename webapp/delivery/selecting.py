@@ -51,7 +51,7 @@ class Selection:
     @property
     def is_narrow(self) -> bool:
         """Whether it asks for more than a status, so that only the copies can tell how many."""
-        is_attention = self.show in ATTENTION or link_of(self.show) is not None
+        is_attention = attention_of(self.show) is not None
         return bool(self.cause or self.search or self.at or self.ids or is_attention)
 
     def as_json(self) -> dict:
@@ -70,16 +70,24 @@ def link_of(show: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def attention_of(show: str) -> tuple[type[Attention | LinkClick], ColumnElement] | None:
+    """(where it is noted who did what `show` says, how), or None for what needs nobody."""
+    if show in ATTENTION:
+        return Attention, ATTENTION[show]
+    number = link_of(show)
+    if number is None:
+        return None
+    return LinkClick, (LinkClick.number == number) & LinkClick.is_human
+
+
 def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[ColumnElement]:
     """The WHERE of `selection` over copies of one email; `copy` may be an alias."""
     found: list[ColumnElement] = []
     if selection.show in FILTERS:
         found.append(copy.status.in_(FILTERS[selection.show]))
-    elif selection.show in ATTENTION:
-        found.append(exists().where(Attention.recipient_id == copy.id, ATTENTION[selection.show]))
-    elif (number := link_of(selection.show)) is not None:
-        is_it = (LinkClick.number == number) & LinkClick.is_human
-        found.append(exists().where(LinkClick.recipient_id == copy.id, is_it))
+    elif attention := attention_of(selection.show):
+        noted, did_it = attention
+        found.append(exists().where(noted.recipient_id == copy.id, did_it))
     if selection.cause:
         found.append(copy.cause == selection.cause)
     if selection.at:

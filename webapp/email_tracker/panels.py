@@ -194,6 +194,7 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "books": books,
         "lines": [(copy, wording.say(copy, product), wording.next_try(copy)) for copy in copies],
         "cursor": cursor,
+        "is_short": bool(cursor) and len(copies) < recipients.PAGE,
         "sorts": recipients.SORTS,
         "version": listing.version_of(bulk_email, tally),
         "is_live": not settled,

@@ -10,6 +10,7 @@ from webapp.delivery import selecting
 from webapp.delivery.models import Recipient
 from webapp.delivery.selecting import Selection
 from webapp.delivery.statuses import Status
+from webapp.email_tracker import paging
 from webapp.extensions import db
 from webapp.forms import grid
 
@@ -90,7 +91,12 @@ def read(args: Mapping[str, str]) -> RecipientQuery:
 
 
 def page(bulk_email_id: int, query: RecipientQuery) -> tuple[Sequence[Recipient], str]:
-    """(copies, cursor of the next page or "")."""
+    """(copies, cursor of the next page or ""). Fewer than PAGE with a cursor: the others were not
+    looked at yet."""
+    if not query.sort and not query.has_index:
+        after = paging.read_cursor(query.after)
+        copies, last = paging.page(bulk_email_id, query.selection, after, PAGE)
+        return copies, grid.make_cursor([last]) if last else ""
     order = _order(query)
     rows = _merged if query.has_index else _searched
     lines = db.session.execute(rows(bulk_email_id, query, order)).all()

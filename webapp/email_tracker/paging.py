@@ -1,0 +1,98 @@
+"""Pages of an email's copies in the order of their ids, by an index that begins with what is shown:
+nobody looks through the copies of another status, or through those that nobody opened.
+
+No index tells in which copies a word occurs. LOOK of them are looked at for a page; it may be
+short, and the next one goes on from there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, Select, select, union_all
+
+from webapp.delivery import selecting
+from webapp.delivery.models import Recipient
+from webapp.delivery.selecting import Selection
+from webapp.delivery.statuses import Status
+from webapp.extensions import db
+from webapp.forms import grid
+
+LOOK = 10_000
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Copies by one index: the column that has their ids, in its order, and the beginning of it."""
+
+    id: ColumnElement[int]
+    where: Sequence[ColumnElement[bool]]
+
+    def ids(self, after: int, end: int | None = None) -> Select:
+        """Those above `after` and up to `end`."""
+        bounds = [self.id > after, *([] if end is None else [self.id <= end])]
+        return select(self.id.label("id")).where(*self.where, *bounds)
+
+
+def page(
+    bulk_email_id: int, selection: Selection, after: int, size: int
+) -> tuple[Sequence[Recipient], int | None]:
+    """(up to `size` copies with ids above `after`, the id after which the next page begins). None:
+    there are no more."""
+    ways, rest = _ways(bulk_email_id, selection)
+    end = _end_of_look(ways, after) if rest else None
+    found = _first(ways, rest, (after, end), size + 1)
+    if len(found) > size:
+        return found[:size], found[size - 1].id
+    return found, end
+
+
+def read_cursor(cursor: str) -> int:
+    """The id in the cursor of such a page; 0 for none, or for one that was tampered with."""
+    values = grid.read_cursor(cursor)
+    is_id = values and len(values) == 1 and isinstance(values[0], int)
+    return values[0] if is_id and 0 < values[0] < 2**63 else 0
+
+
+def _ways(bulk_email_id: int, selection: Selection) -> tuple[list[_Way], list[ColumnElement[bool]]]:
+    """(the indexes in which these copies stand, what must be seen of each copy itself)."""
+    if attention := selecting.attention_of(selection.show):
+        noted, did_it = attention
+        rest = selecting.conditions(replace(selection, show=""))
+        return [_Way(noted.recipient_id, [noted.bulk_email_id == bulk_email_id, did_it])], rest
+    by_cause = selecting.conditions(Selection(cause=selection.cause))
+    rest = selecting.conditions(replace(selection, show="", cause=""))
+    statuses = selecting.FILTERS.get(selection.show, tuple(Status))
+    of_email = Recipient.bulk_email_id == bulk_email_id
+    ways = [
+        _Way(Recipient.id, [of_email, Recipient.status == each, *by_cause]) for each in statuses
+    ]
+    return ways, rest
+
+
+def _end_of_look(ways: Sequence[_Way], after: int) -> int | None:
+    """The id of the last copy that is looked at; None: all of them are."""
+    ids = union_all(*(way.ids(after) for way in ways)).order_by("id")
+    found = db.session.scalars(ids.offset(LOOK - 1).limit(2)).all()
+    return found[0] if len(found) > 1 else None
+
+
+def _first(
+    ways: Sequence[_Way],
+    rest: Sequence[ColumnElement[bool]],
+    bounds: tuple[int, int | None],
+    number: int,
+) -> Sequence[Recipient]:
+    """The first of each way, put together."""
+    parts = []
+    for way in ways:
+        part = way.ids(*bounds)
+        if rest and way.id is not Recipient.id:
+            part = part.join(Recipient, Recipient.id == way.id)
+        parts.append(part.where(*rest).order_by(way.id).limit(number).subquery())
+    found = union_all(*(select(part) for part in parts)).subquery()
+    return db.session.scalars(
+        select(Recipient)
+        .join(found, found.c.id == Recipient.id)
+        .order_by(Recipient.id)
+        .limit(number)
+    ).all()
