@@ -4,11 +4,12 @@ import pytest
 
 from tests import makers
 from tests.bulk_email.sent_again import copies
-from webapp.bulk_email import suppressing_groups
+from webapp.bulk_email import jobs, suppressing_groups
 from webapp.bulk_email.models_groups import SuppressedGroup
 from webapp.delivery import raising
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
+from webapp.forms import claiming
 from webapp.mail.causes import Cause
 
 pytestmark = pytest.mark.database
@@ -59,3 +60,27 @@ def test_many_are_left_to_a_worker(cast, parent, asked, sign_in, monkeypatch) ->
 
     assert "0 of 2" in page
     assert 'hx-trigger="every 1s"' in page
+
+
+def test_what_was_given_up_is_said_and_tried_again(
+    cast, parent, asked, sign_in, monkeypatch
+) -> None:
+    monkeypatch.setattr(suppressing_groups, "CHUNK", 0)  # left to a worker
+    client = sign_in(cast.alice)
+    group_page = client.post(asked, data={"number": "1"}).location
+    assert "is not finished yet" in client.get("/w/acme/suppressions").text
+    db.session.query(SuppressedGroup).update({"tries": claiming.MAX_TRIES, "lease_until": None})
+    jobs.tick()
+
+    page = client.get(group_page).text
+    assert "Not finished: 0 of 1 done." in page
+    assert 'hx-trigger="every 1s"' not in page
+    assert "is not finished: it stopped" in client.get("/w/acme/suppressions").text
+
+    monkeypatch.undo()
+    client.post(group_page, data={"then": "again"})
+    (group,) = db.session.query(SuppressedGroup)
+    assert suppressing_groups.waiting() == [group.id]
+    suppressing_groups.run(group.id)
+    assert "<b>1</b> address gets no more mail" in client.get(group_page).text
+    assert "not finished" not in client.get("/w/acme/suppressions").text

@@ -11,6 +11,8 @@ from webapp.delivery import raising, suppressing
 from webapp.delivery.models import Suppression
 from webapp.delivery.statuses import Status
 from webapp.extensions import db
+from webapp.forms import claiming
+from webapp.forms.models import TransferStage
 from webapp.mail.causes import Cause
 
 pytestmark = pytest.mark.database
@@ -82,3 +84,19 @@ def test_both_are_in_the_audit_log_with_how_many(cast, full) -> None:
 
     said = db.session.query(AuditEntry).filter(AuditEntry.action.like("addresses.%")).all()
     assert [each.details.get("copies") or each.details["addresses"] for each in said] == [4, 3]
+
+
+def test_what_never_gets_further_is_given_up_and_can_still_be_lifted(cast, full) -> None:
+    group = begin(full, cast)
+    suppressing_groups.give_up_hopeless()
+    assert not group.is_given_up
+
+    suppressing_groups.run(group.id)
+    group.stage, group.tries, group.lease_until = TransferStage.RUNNING, claiming.MAX_TRIES, None
+    db.session.commit()
+    suppressing_groups.give_up_hopeless()
+    assert group.is_given_up
+
+    suppressing_groups.lift(group, cast.alice, "They made room")
+    suppressing_groups.run(group.id)
+    assert makers.suppressed_addresses(cast.workspace) == [BEFORE]

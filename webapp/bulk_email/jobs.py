@@ -107,6 +107,7 @@ def tick() -> None:
     wearying.forget_old()
     dispatching.forget_old()
     importing_addresses.tidy()
+    suppressing_groups.give_up_hopeless()
     for import_id in importing_addresses.waiting():
         queue.wake(import_addresses, import_id)
     for group_id in suppressing_groups.waiting():

@@ -49,3 +49,8 @@ class SuppressedGroup(Claimed, db.Model):
     @property
     def is_over(self) -> bool:
         return self.stage != TransferStage.RUNNING
+
+    @property
+    def is_given_up(self) -> bool:
+        """Tried often without getting further; some may be done."""
+        return self.stage == TransferStage.FAILED

@@ -45,10 +45,15 @@ def suppress_group(slug: str, email_id: int) -> Response:
 @bulk_email.route("/w/<slug>/suppressions/groups/<int:group_id>", methods=["GET", "POST"])
 @auth_required("session")
 def suppressed_group(slug: str, group_id: int) -> Response:
-    """Who was put on the list together, how far that is; a POST lifts all of them."""
+    """Who was put on the list together, how far that is; a POST lifts all of them, or goes on with
+    what was given up."""
     workspace = enter(slug, Role.ADMIN)
     group = access.find(SuppressedGroup, group_id, workspace)
     errors = {}
+    if request.method == "POST" and group.is_given_up and request.form.get("then") == "again":
+        suppressing_groups.try_again(group)
+        queue.wake(jobs.go_on_with_group, group.id)
+        return see_other(request.path)
     if request.method == "POST" and group.is_over and not group.is_lifted:
         reason = texts.one_line(request.form.get("reason", ""), 300)
         if reason:

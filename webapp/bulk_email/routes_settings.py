@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from webapp.accounts import access, auditing
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import suppression_list
+from webapp.bulk_email import suppressing_groups, suppression_list
 from webapp.bulk_email.access import enter
 from webapp.bulk_email.importing_addresses import Why
 from webapp.bulk_email.routes import bulk_email
@@ -43,6 +43,7 @@ def suppressions(slug: str) -> Response:
         more=len(rows) > PAGE, shows=SHOWS, counts=suppression_list.counts(workspace),
         words_of=suppression_list.words, source_of=_sources(workspace), errors=errors,
         typed=request.form, reasons=REASONS, periods=PERIODS,
+        unfinished=suppressing_groups.unfinished(workspace),
     )  # fmt: skip
 
 

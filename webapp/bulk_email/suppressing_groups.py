@@ -3,12 +3,13 @@
 Piece by piece, each a commit of its own: a worker that dies is followed by one that goes on there.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import exists, func, literal, select, tuple_, update
 
 from webapp.accounts import auditing
-from webapp.accounts.models import User
+from webapp.accounts.models import User, Workspace
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.models_groups import SuppressedGroup
 from webapp.delivery import selecting, suppressing
@@ -22,6 +23,7 @@ from webapp.mail.causes import WORDS, Cause
 
 CHUNK = 1000
 NAMED = 5
+MOST_UNFINISHED = 5
 # it is about the person's mailbox, not about what we sent, so that to write no more may be right
 OFFERED = (
     Cause.MAILBOX_MISSING,
@@ -86,7 +88,7 @@ def lift(group: SuppressedGroup, by: User, reason: str) -> None:
     """Write to all of them again who are on the list by this group. Commits; then run."""
     group.is_lifted, group.lifted_by_id, group.lifted_reason = True, by.id, reason[:300]
     group.stage, group.rows_done, group.rows_total = TransferStage.RUNNING, 0, active(group)
-    group.lease_until = None
+    group.lease_until, group.tries = None, 0
     _note("addresses.suppressions_lifted", group, by, addresses=group.rows_total, reason=reason)
     db.session.commit()
 
@@ -106,6 +108,32 @@ def run(group_id: int) -> None:
 def waiting() -> list[int]:
     """Groups that a worker should be at."""
     return claiming.waiting(SuppressedGroup)
+
+
+def give_up_hopeless() -> None:
+    """End what was tried often and never got further; what is done by then stays. Commits."""
+    for group_id in claiming.hopeless(SuppressedGroup):
+        db.session.get_one(SuppressedGroup, group_id).stage = TransferStage.FAILED
+    db.session.commit()
+
+
+def try_again(group: SuppressedGroup) -> None:
+    """Go on with one that was given up, where it stopped. Commits; then run, or wake for it."""
+    group.stage, group.tries, group.lease_until = TransferStage.RUNNING, 0, None
+    db.session.commit()
+
+
+def unfinished(workspace: Workspace) -> Sequence[SuppressedGroup]:
+    """Groups that are being worked at, or were given up; the newest of them."""
+    return db.session.scalars(
+        select(SuppressedGroup)
+        .where(
+            SuppressedGroup.workspace_id == workspace.id,
+            SuppressedGroup.stage != TransferStage.FINISHED,
+        )
+        .order_by(SuppressedGroup.id.desc())
+        .limit(MOST_UNFINISHED)
+    ).all()
 
 
 def active(group: SuppressedGroup) -> int:
