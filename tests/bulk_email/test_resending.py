@@ -150,6 +150,22 @@ def test_who_turned_down_this_kind_of_mail_is_not_sent_it_again(cast, parent) ->
     assert (found.number, list(copies(send(parent, cast)))) == (1, ["server"])
 
 
+def test_who_takes_that_back_after_a_copy_was_withheld_for_it_can_get_it(cast, parent) -> None:
+    parent.topic = Topic(workspace_id=cast.workspace.id, name="News")
+    db.session.flush()
+    opting_out.opt_out(parent.topic_id, "gaveup@x.test", None)
+    withheld = (Status.WITHHELD, Cause.UNSUBSCRIBED, "")
+    raising.set_statuses({copies(parent)["gaveup"].id: withheld})
+    db.session.commit()
+    assert names(previewing.preview(parent, ALL))[Refusal.TURNED_DOWN] == ["gaveup"]
+
+    opting_out.opt_in(parent.topic_id, "gaveup@x.test")
+    db.session.commit()
+
+    assert "gaveup" in names(previewing.preview(parent, ALL))[""]
+    assert "gaveup" in copies(send(parent, cast))
+
+
 def test_another_text_makes_those_eligible_whose_server_refused_it(cast, parent) -> None:
     draft = resending.draft_again(parent, ALL, nonce="n", by=cast.alice, number=2)
     assert draft.stage == "draft"

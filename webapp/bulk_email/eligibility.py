@@ -234,11 +234,16 @@ def _is_still(
     child: BulkEmail, copy: type[Recipient], key: ColumnElement, causes: Sequence[Cause]
 ) -> ColumnElement[bool]:
     """It failed for one of `causes`, and the address is the same, and nobody has said that it
-    works again."""
+    works again. What we withheld ourselves is no failure: our own lists tell what holds now."""
     lifted = select(Suppression.address_key).where(
         Suppression.workspace_id == child.workspace_id, Suppression.lifted_at.is_not(None)
     )
-    return and_(_of(copy, causes), copy.address_key == key, key.not_in(lifted))
+    return and_(
+        _of(copy, causes),
+        copy.status != Status.WITHHELD,
+        copy.address_key == key,
+        key.not_in(lifted),
+    )
 
 
 def _same_text(child: BulkEmail, copy: type[Recipient]) -> ColumnElement[bool]:
