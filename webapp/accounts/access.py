@@ -2,11 +2,20 @@
 
 from flask import abort, g
 from flask_security.core import current_user
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import contains_eager
 
 from webapp.accounts.models import Member, Role, Workspace
 from webapp.extensions import db
+
+# Who is signed in, as a member of one workspace. Built once, as are those made of it: to build and
+# to look at a statement takes as long as running it, and every poll asks.
+MEMBER = (
+    select(Member)
+    .join(Member.workspace)
+    .options(contains_eager(Member.workspace))
+    .where(Workspace.slug == bindparam("slug"), Member.user_id == bindparam("user_id"))
+)
 
 
 def enter(workspace_slug: str, at_least: Role = Role.VIEWER) -> Workspace:
@@ -15,17 +24,14 @@ def enter(workspace_slug: str, at_least: Role = Role.VIEWER) -> Workspace:
     404 to strangers, the same as for a workspace that does not exist; 403 to too small a role.
     `g.member` is set for the rest of the request.
     """
-    return enter_with(workspace_slug, at_least)[0]
+    return enter_with(MEMBER, workspace_slug, at_least)[0]
 
 
-def enter_with(workspace_slug: str, at_least: Role, *wanted: ColumnElement) -> tuple:
-    """As enter(): the workspace, and what else is `wanted` of it in the same statement."""
-    found = db.session.execute(
-        select(Member, *wanted)
-        .join(Member.workspace)
-        .options(contains_eager(Member.workspace))
-        .where(Workspace.slug == workspace_slug, Member.user_id == current_user.id)
-    ).one_or_none()
+def enter_with(statement: Select, workspace_slug: str, at_least: Role, **values: object) -> tuple:
+    """As enter(): the workspace, and what else `statement` asks, which is MEMBER with more columns
+    and `values` for its own parameters."""
+    asked = {"slug": workspace_slug, "user_id": current_user.id, **values}
+    found = db.session.execute(statement, asked).one_or_none()
     if found is None:
         abort(404)
     g.member = member = found[0]

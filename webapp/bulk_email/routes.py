@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import AuditEntry, Role, Workspace
 from webapp.bulk_email import listing, scheduling, watching, wording
-from webapp.bulk_email.access import enter, enter_email
+from webapp.bulk_email.access import enter, enter_email, glance
 from webapp.bulk_email.measuring import Speed
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import adopting
@@ -95,9 +95,10 @@ def show(slug: str, email_id: int, panel: str = "overview") -> Response:
 def head(slug: str, email_id: int) -> Response:
     """The header alone, for its own refreshing; 204 while nothing has changed."""
     workspace, email = enter_email(slug, email_id)
-    context = email_context(workspace, email)
-    if request.args.get("version") == context["version"]:
+    progress = watching.progress(email, email.tally)
+    if request.args.get("version") == _head_version(email, progress):
         return Response(status=204)
+    context = email_context(workspace, email)
     return render("bulk_email/_head_page.html", "bulk_email/_head.html", **context)
 
 
@@ -105,13 +106,13 @@ def head(slug: str, email_id: int) -> Response:
 @auth_required("session")
 def traffic(slug: str, email_id: int) -> Response:
     """What goes over the wire alone, for its own refreshing; 204 while nothing has changed."""
-    workspace, email = enter_email(slug, email_id)
-    context = traffic_context(email)
-    if request.args.get("version") == context["version"]:
+    glimpse = glance(slug, email_id)
+    if request.args.get("version") == listing.version_of(glimpse, glimpse.tally):
         return Response(status=204)
     if not wants_part():
-        return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
-    return render("bulk_email/_traffic_live.html", workspace=workspace, **context)
+        return see_other(url_for("bulk_email.show", slug=slug, email_id=email_id))
+    workspace, email = enter_email(slug, email_id)
+    return render("bulk_email/_traffic_live.html", workspace=workspace, **traffic_context(email))
 
 
 def traffic_context(email: BulkEmail) -> dict:
@@ -130,7 +131,7 @@ def email_context(workspace: Workspace, email: BulkEmail) -> dict:
         "line": line,
         "books": line.books,
         "progress": progress,
-        "version": listing.version_of(email, tally) + watching.wait_mark(progress),
+        "version": _head_version(email, progress),
         "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
         "Stage": Stage,
@@ -138,6 +139,10 @@ def email_context(workspace: Workspace, email: BulkEmail) -> dict:
         "goes_out": wording.goes_out(email, current_user.time_zone),
         "pause": wording.pause(email, last_entry(email, "email.paused")),
     } | fence_context()
+
+
+def _head_version(email: BulkEmail, progress: watching.Progress | None) -> str:
+    return listing.version_of(email, email.tally) + watching.wait_mark(progress)
 
 
 def last_entry(email: BulkEmail, action: str) -> AuditEntry | None:

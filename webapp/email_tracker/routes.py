@@ -1,5 +1,7 @@
 """The live parts of the tracker, a copy in place, and the commands for doubtful copies."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
@@ -10,7 +12,7 @@ from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import jobs as sending_jobs
 from webapp.bulk_email import listing, sending
-from webapp.bulk_email.access import enter_email
+from webapp.bulk_email.access import enter_email, glance
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.routes import email_context, list_context, own_panels
 from webapp.bulk_email.routes_compose import framed
@@ -33,19 +35,28 @@ def enter_tracked(
     return workspace, email
 
 
-def _is_unchanged(email: BulkEmail) -> bool:
-    """One look at the version, none at the copies."""
+def _is_unchanged(
+    slug: str,
+    email_id: int,
+    version_of: Callable[[BulkEmail, Tally | None], str] = listing.version_of,
+) -> bool:
+    """Find and allow, and one look at the version; none at the copies, nor at what is shown."""
     asked = request.args.get("version")
-    return bool(asked) and asked == listing.version_of(email, db.session.get(Tally, email.id))
+    if not asked:
+        return False
+    email = glance(slug, email_id, PLUGIN.name)
+    if not email.tracked:
+        abort(404)
+    return asked == version_of(email, email.tally)
 
 
 @email_tracker.get("/w/<slug>/emails/<int:email_id>/live/recipients")
 @auth_required("session")
 def live_recipients(slug: str, email_id: int) -> Response:
     """The Recipients grid alone; 204 while nothing has changed."""
-    _, email = enter_tracked(slug, email_id)
-    if _is_unchanged(email):
+    if _is_unchanged(slug, email_id):
         return Response(status=204)
+    _, email = enter_tracked(slug, email_id)
     if not wants_part():
         values = {key: value for key, value in request.args.items() if key != "version"}
         return see_other(
@@ -58,11 +69,9 @@ def live_recipients(slug: str, email_id: int) -> Response:
 @auth_required("session")
 def live_overview(slug: str, email_id: int) -> Response:
     """The Overview alone; 204 while nothing has changed."""
-    _, email = enter_tracked(slug, email_id)
-    tally = db.session.get(Tally, email.id)
-    asked = request.args.get("version")
-    if asked and asked == panels.overview_version(email, tally):
+    if _is_unchanged(slug, email_id, panels.overview_version):
         return Response(status=204)
+    _, email = enter_tracked(slug, email_id)
     if not wants_part():
         return see_other(url_for("bulk_email.show", slug=slug, email_id=email.id))
     html = render_template("email_tracker/_overview.html", **panels.overview_context(email))
@@ -108,9 +117,9 @@ def copy(slug: str, email_id: int, copy_id: int) -> Response:
 @auth_required("session")
 def live_copy(slug: str, email_id: int, copy_id: int) -> Response:
     """One person's copy alone; 204 while nothing has changed."""
-    workspace, email = enter_tracked(slug, email_id)
-    if _is_unchanged(email):
+    if _is_unchanged(slug, email_id):
         return Response(status=204)
+    workspace, email = enter_tracked(slug, email_id)
     found = _find(email, copy_id)
     if not wants_part():
         return see_other(
