@@ -137,6 +137,14 @@ def test_short_notices_of_few_words_are_known(subject: str, said: str):
     assert [found.address for found in bounces.read(raw).findings] == ["ann@example.org"]
 
 
+def test_who_answers_with_the_mail_it_returns_is_no_person():
+    raw = dsn().replace(b"report; report-type=delivery-status", b"mixed")
+    raw = raw.replace(b"MAILER-DAEMON", b"postmaster").replace(b"message/delivery", b"x/delivery")
+    raw = raw.replace(b"Delivery Status Notification (Failure)", b"Re: Spring meeting")
+    raw = raw.replace(b"See below.", b"This is a permanent error. Failed:\nann@example.org")
+    assert [found.address for found in bounces.read(raw).findings] == ["ann@example.org"]
+
+
 def test_somebody_who_asks_about_a_bounce_sends_none():
     said = b"My mail to ann@example.org was returned with 550 5.1.1. Do you know why?\n"
     raw = b"From: bo@example.net\nSubject: Mail problem\n\n" + said
@@ -155,7 +163,8 @@ def test_a_newsletter_about_bounces_is_none():
     said = (
         b"\nA 550 5.1.1 user unknown says that the mailbox does not exist. Ask ann@example.org.\n"
     )
-    assert bounces.read(head + said).kind is Kind.NOT_BOUNCE
+    quoted = b"\nThe following address(es) failed: ann@example.org\n"
+    assert bounces.read(head + said + quoted).kind is Kind.NOT_BOUNCE
 
 
 @pytest.mark.parametrize("path", ORDINARY, ids=lambda path: path.stem)
@@ -218,6 +227,21 @@ def test_a_notice_that_a_filter_wrapped_is_unwrapped():
     wrapping = b'Content-Type: multipart/mixed; boundary="w"\n\n--w\nContent-Type: message/rfc822'
     (found,) = bounces.read(DAEMON + wrapping + b"\n\n" + dsn() + b"\n--w--\n").findings
     assert found.address == "ann@example.org"
+
+
+@pytest.mark.parametrize(
+    ("field", "address"),
+    [
+        (rb"utf-8; \x{E4}nn@example.org", "änn@example.org"),  # RFC 6533
+        (b"rfc822; ann+2Blist@inside.example.org", "ann+list@inside.example.org"),  # RFC 3461
+        (b"rfc822; ann+2Blist@example.org", "ann+2blist@example.org"),  # nobody says it otherwise
+    ],
+)
+def test_addresses_written_for_the_envelope_are_read(field: bytes, address: str):
+    raw = dsn().replace(b"rfc822;ann@example.org", field)
+    raw = raw.replace(b"rfc822; ann@inside", b"rfc822; ann+list@inside")
+    (found,) = bounces.read(raw).findings
+    assert found.address.lower() == address
 
 
 def test_no_more_recipients_than_a_mail_can_have():

@@ -125,10 +125,10 @@ def _points(letter: Letter) -> int:
     points += 2 * has_words + has_codes + letter.attached + 2 * failed
     points += letter.first("return-path").strip() == "<>"
     points += has_words and reading_prose.names_somebody(letter)
-    against = 0 if daemon == 3 else _is_personal(letter, subject)
+    against = 0 if daemon == 3 else _is_personal(letter, subject, returns=bool(daemon))
     against += 2 * (not daemon and subject.startswith(("[", "(")))  # a list's, a ticket's
     against += not (daemon or letter.attached or "@" in text)  # of whom should it speak?
-    against += 2 * ("list-unsubscribe" in letter.headers and not (daemon or letter.attached))
+    against += 4 * ("list-unsubscribe" in letter.headers and not (daemon or letter.attached))
     return points - against
 
 
@@ -142,8 +142,10 @@ def _is_daemon(sender: str) -> int:
     return 2 if is_one else 0
 
 
-def _is_personal(letter: Letter, subject: str) -> int:
-    """Points against: an answer, a forwarded mail, somebody's auto-reply."""
+def _is_personal(letter: Letter, subject: str, *, returns: bool) -> int:
+    """Points against: an answer, a forwarded mail, somebody's auto-reply. James answers "Re:", but
+    with the mail that it `returns`."""
     is_answer = subject.startswith(("re:", "aw:", "fw:", "fwd:", "wg:", "sv:", "rv:", "tr:"))
-    points = 3 * (is_answer or "in-reply-to" in letter.headers)
+    is_answer = is_answer or "in-reply-to" in letter.headers
+    points = 3 * (is_answer and not (returns and letter.attached))
     return points + 3 * bool(notice_words.REPLY_SUBJECTS.search(subject))

@@ -80,7 +80,8 @@ FAILURES = _any(
     r"|no mailbox",
 )
 DELAYS = _any(
-    r"(has|have) (not yet|been delayed)|(is|been|was|message|mail|delivery)( \w+){0,2} delayed\b",
+    r"(has|have) (not yet|been delayed)|(is|been|was|message|mail|delivery)( \w+){0,2} delayed\b"
+    r"|\bdeferred:",
     r"will (be |continue to be |keep |continue )?(retried|retry|try|trying)|not yet (been )?deliv",
     r"this is (just )?a warning|warning( message)? only|no action is required|still being retried",
     r"(attempts?|delivery)( \w+){0,3} will (continue|be made)|(do|need) not( need)? (to )?resend",
@@ -120,7 +121,8 @@ GIVEN_UP = _any(
     r"(i've |have |has |are |was |we )(given|giving|gave) up|i'm not going to try"
     r"|no further attempts|(has|have) (now )?(failed|exp)",
     r"(permanent|fatal) (error|fail)|failed permanently|(will|can) (not|no longer) be (re)?tried",
-    r"has been (returned|bounced|deleted|removed|cancelled)|retry timeout exceeded",
+    r"will be deleted from|has been (returned|bounced|deleted|removed|cancelled)"
+    r"|retry timeout exceeded",
 )
 # RFC 3834 and what came before it
 REPLY_HEADERS = {

@@ -10,6 +10,7 @@ from webapp.mail.letters import Fields, Letter
 _GOOD = {"delivered", "relayed", "expanded", "deliverable"}
 _BAD = {"failed", "failure", "undeliverable", "undelivered"}
 _ADDRESS = re.compile(r"[^\s<>;,()\"]+@[^\s<>;,()\"]+|\"[^\"@\n]{1,64}\"@[^\s<>;,()\"]+")
+_ESCAPED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient")
 
 
@@ -18,7 +19,7 @@ def read(letter: Letter) -> list[Finding]:
     found = []
     for block in letter.blocks:
         names = [address_in(_field(block, name)) for name in _RECIPIENT_FIELDS]
-        names = [name for name in dict.fromkeys(names) if name]
+        names = [name for name in dict.fromkeys(map(_plain, names)) if name]
         if not names and "action" not in block:
             continue
         if names:
@@ -49,7 +50,19 @@ def _finding(block: Fields, names: list[str]) -> Finding:
 
 def _choose(block: Fields, names: list[str]) -> tuple[str, tuple[str, ...]]:
     """The address that we wrote to comes first: what it became later may be anybody's."""
+    if len(names) > 1 and _from_xtext(names[0]) == names[1]:  # written as in the envelope
+        names = names[1:]
     return names[0], tuple(names[1:])
+
+
+def _from_xtext(address: str) -> str:
+    """RFC 3461 4: `+2B` for a plus."""
+    return re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), address)
+
+
+def _plain(address: str) -> str:
+    """An address of type utf-8 in letters (RFC 6533: `\\x{E4}` for an ä)."""
+    return _ESCAPED.sub(lambda match: chr(min(int(match[1], 16), 0x10FFFF)), address)
 
 
 def _field(block: Fields, name: str) -> str:

@@ -17,7 +17,7 @@ _DOUBTFUL = re.compile(r"0\.0|2\.\d+|3\.\d+|4\.\d+|6\.\d+|7\.\d+")
 _AFTER_TEXT = re.compile(r"in reply to end of data|after end of data|after i sent the message")
 # ASCII only: Chinese and Japanese put words beside an address without a space
 _NOISE = re.compile(
-    r"(?a)\bhttps?:[!-~]+|[^\s<>\x80-\U0010ffff,;:()\[\]]{1,80}@[\w.\[\]:-]{1,255}"
+    r"(?a)\bhttps?:[!-~]+|[^\s<>\x80-\U0010ffff,;:()\[\]]{1,80}@(?:\[[\w.:-]{1,60}\]|[\w.-]{1,255})"
     r"|\[[\d.:a-f]{4,45}\]|\b[\w-]+(?:\.[\w-]+)+\b|[=_*\"`|<>]"
 )
 _PATTERNS = {
@@ -48,20 +48,20 @@ def _cause_of(words: str, code: int, status: str) -> Cause:
     number = status.partition(".")[2]
     is_temporary = status.startswith("4") or (not status and 400 <= code < 500)
     by_number = BY_STATUS.get(number)
-    plain = _said("plain", words) or _said("vague", words)
+    plain, vague = _said("plain", words), _said("vague", words)
     loud = _said("loud", words, skip=None if is_temporary else Cause.GREYLISTED)
-    if plain in NOBODY_THERE and plain is by_number and loud is not Cause.UNREACHABLE:
+    if plain in NOBODY_THERE and by_number in NOBODY_THERE and loud is not Cause.UNREACHABLE:
         return plain
     if loud is not None:
         return loud
-    if is_temporary and number.startswith("7."):
+    if is_temporary and (number.startswith("7.") or (vague and not plain)):
         return Cause.TOO_FAST  # for now, by policy: their breaker, not their verdict
     if by_number is not None and number not in _VAGUE:
         return by_number
     is_doubtful = _DOUBTFUL.fullmatch(number) or _AFTER_TEXT.search(words)
     if plain is Cause.MAILBOX_MISSING and is_doubtful:
         return Cause.MAILBOX_DISABLED
-    return plain or by_number or _by_subject(number, code)
+    return plain or vague or by_number or _by_subject(number, code)
 
 
 def _by_subject(number: str, code: int) -> Cause:

@@ -18,7 +18,7 @@ BY_STATUS: dict[str, Cause] = {
     "2.1": Cause.MAILBOX_DISABLED,
     "2.2": Cause.MAILBOX_FULL,
     "2.3": Cause.TOO_LARGE,
-    "3.1": Cause.MAILBOX_FULL,
+    "3.1": Cause.UNREACHABLE,  # the server's disk, not the mailbox
     "3.2": Cause.UNREACHABLE,
     "3.4": Cause.TOO_LARGE,
     "4.1": Cause.UNREACHABLE,
@@ -36,6 +36,7 @@ BY_STATUS: dict[str, Cause] = {
     "7.0": Cause.BLOCKED_REPUTATION,
     "7.1": Cause.BLOCKED_REPUTATION,
     "7.7": Cause.BLOCKED_CONTENT,
+    "7.8": Cause.OUR_SERVER,  # RFC 4954: our sign-in
     "7.13": Cause.MAILBOX_DISABLED,
     "7.20": Cause.AUTH_POLICY,
     "7.21": Cause.AUTH_POLICY,
@@ -46,7 +47,15 @@ BY_STATUS: dict[str, Cause] = {
     "7.26": Cause.AUTH_POLICY,
     "7.27": Cause.AUTH_POLICY,
     "7.30": Cause.AUTH_POLICY,
+    # Exchange Online's own
+    "7.57": Cause.OUR_SERVER,  # not signed in
+    "7.60": Cause.OUR_SERVER,  # not the owner of the sender's address
+    "7.124": Cause.MAILBOX_DISABLED,  # takes mail from those it lists only
+    "7.133": Cause.MAILBOX_DISABLED,
+    "7.134": Cause.MAILBOX_DISABLED,
+    "7.136": Cause.MAILBOX_DISABLED,
     "7.509": Cause.AUTH_POLICY,
+    "7.515": Cause.AUTH_POLICY,
 }
 # by the middle number alone, where nothing else is known
 BY_SUBJECT: dict[str, Cause] = {
@@ -57,12 +66,13 @@ BY_SUBJECT: dict[str, Cause] = {
 
 # Sayings that outweigh a number: many servers say 5.1.1 or 5.7.1 to everything. First match wins.
 LOUD: list[tuple[Cause, tuple[str, ...]]] = [
-    (Cause.GREYLISTED, (r"gr[ae]y-? ?list",)),
+    (Cause.GREYLISTED, (r"gr[ae]y-? ?list|address verification in progress",)),
     (
         Cause.UNREACHABLE,
         (
             r"not found,? ?\(?try again|temporary (lookup|name|dns)|name server: host name lookup",
             r"could ?n(o|')t (create|open|write)|can( ?no|')t (create|open) |procmail|mailer error",
+            r"insufficient (system|server) (storage|resource)",
             r"(internal|system|i/o|input/output|configuration|local|server) (\w+ )?error",
         ),
     ),
@@ -70,7 +80,7 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
         Cause.AUTH_POLICY,
         (
             r"\b(spf|dkim|dmarc|domainkeys)\b",
-            r"sender ?id\b",
+            r"sender ?id\b|sender policy framework|spoof|required authentication level",
             r"unauthenticated (e?-?mail|message)",
             r"(reverse|ptr|forward)[ -]?(dns|record|lookup)",
             r"reverse (mapping|hostname|address)|no ptr\b|\bptr\b.{0,40}(not|missing|record)",
@@ -82,7 +92,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
         Cause.BLOCKED_CONTENT,
         (
             r"(looks|appears|seems|classified|considered|detected|identified|rejected|tagged|marked"
-            r"|suspected|likely|flagged)( \w+){0,5} (spam|junk|unsolicited|bulk|virus|phish)",
+            r"|suspected|likely|flagged)( \w+){0,5} (spam(?!haus|cop)|junk"
+            r"|(?<!rate of )unsolicited|bulk|virus|phish)",
             r"(is|as|contains|for|be|like|probable|high|possible|low|no) (an? )?(spam|junk"
             r"|virus)\b",
             r"\bspam\b.{0,30}(detect|reject|content|message|refus|score|filter|found|likely)",
@@ -92,14 +103,15 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"(infected|contains? (a )?(virus|malware)|blocked attachment|banned (file|content))",
             r"(attachment|file type|executable).{0,40}(not (allowed|permitted|accepted)|blocked)",
             r"headers? too (large|big|long)|スパム|迷惑メール|ウイルス|垃圾邮件",
-            r"unsolicited (mail|bulk|e-?mail)|(probability|likelihood|chance) of (being )?spam",
-            r"\bdt:spm\b",  # NetEase
+            r"(?<!rate of )unsolicited (mail|bulk|e-?mail)"
+            r"|(probability|likelihood|chance) of (being )?spam",
+            r"\b(surbl|uribl)\b|\bdt:spm\b",  # the last is NetEase's
         ),
     ),
     (
         Cause.BLOCKED_REPUTATION,
         (
-            r"(block|black|deny|drop|real-?time)[ -]?(hole )?(list|lst)|\b(rbl|dnsbl|rblsmtpd)\b",
+            r"(block|black|deny|drop|real-?time)[ -]?(hole )?(list|lst)|\b(rbl|dnsbl|rblsmtpd)s?\b",
             r"spamhaus|spamcop|barracuda ?central|sorbs|senderbase|cloudmark|(ip"
             r"|sender) reputation",
             r"reputation|poor score|blocked (using|by|due|for|because)|bl\b.{0,10}blocked",
@@ -116,6 +128,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"acc[eè]s refus|zugriff verweigert|拒否|拒绝",
             r"\b(messages?|mails?) from .{0,60}were ?n[o']t sent",  # Outlook
             r"\((rtr|rly|con|dns|hvu|cr):\w+\)|\brly:\w+",  # AOL
+            r"\b(mi|dt|rp):(spb|spf|rbl)\b",  # NetEase
+            r"a problem occurred\W+ask your postmaster",  # T-Online
         ),
     ),
     (
@@ -126,6 +140,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"rate[ -]?limit|slow(ing)? down|throttl|(connection|message|sending) rate",
             r"(daily|hourly|sending|message) (message )?(limit|quota).{0,30}(exceed|reach)",
             r"receiving (mail|messages?) (at a rate|too quickly)|unusual rate|frequency limited",
+            r"\b(mi|rp):(dmc|cel|ccl|sfq|qrc|trc|drc)\b|sen[dt] too many|trop de (connexions"
+            r"|messages|destinataires)",
             r"sending (too fast|too quickly)|\(dyn:\w+\)",
             r"deferred due to (unexpected|high|excessive)",
         ),
@@ -152,13 +168,15 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"(mail ?box|mail ?folder|mail ?drop|inbox|account|folder|user|recipient|storage)"
             r"('s)?( \w+){0,4} (is |are |was |too |currently |over |has )*(full\b|exceeded"
             r"|overload)",
-            r"mailbox (size |storage )?(limit|capacity)|(full|over-?full) (mail ?box|inbox)",
-            r"(insufficient|not enough|no) (system |disk |mail )?(storage|space)",
-            r"too much mail|storage (limit|allocation)|boite.{0,30}pleine|bo[iî]te.{0,40}(pleine"
+            r"mailbox (size |storage )?(limit|capacity)|number of messages.{0,60}mail ?box"
+            r"|(full|over-?full) (mail ?box|inbox)",
+            r"(insufficient|not enough|no) (disk |mail )?(storage|space)",
+            r"too much mail|exhausted .{0,30}(storage|space)|storage (limit|allocation)"
+            r"|boite.{0,30}pleine|bo[iî]te.{0,40}(pleine"
             r"|satur)",
             r"postfach.{0,30}(voll|überfüllt)|speicherplatz|kontingent",
             r"(buz[oó]n|casilla|bandeja).{0,30}llen[oa]|cuota|caixa.{0,30}(cheia|lotada)",
-            r"casella.{0,30}piena|brevlåda.{0,20}full|postkasse.{0,20}fuld|postilaatikko.{0,20}täynnä",
+            r"casella.{0,30}piena|(postvak|postbus|mailbox).{0,20}\bvol\b|brevlåda.{0,20}full|postkasse.{0,20}fuld|postilaatikko.{0,20}täynnä",
             r"schránka.{0,20}pln|skrzynka.{0,30}(pełn|przepełn)|postafiók.{0,20}(megtelt|tele)",
             r"kutusu.{0,20}dolu|cutia.{0,30}plin|переповнен|γεμάτο|переполнен|превышен.{0,30}(квот|объ|лимит)",
             r"容量|一杯|いっぱい|満杯|オーバー|(邮箱|信箱|空间).{0,8}满|가득|초과",
@@ -186,8 +204,10 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"(disabled|inactive|suspended|deactivated|expired) (recipient|user|mail ?box|account"
             r"|customer|address)",
             r"not (been )?(active|activated|collected|enabled)\b|has not logged|not been used",
-            r"not (currently )?accepting (messages|mail|e-?mail)|no longer accept|over-?due",
-            r"gesperrt|deaktiviert|désactivé|suspendu|suspendid|desactivad|заблокирован|отключ",
+            r"not (currently )?accepting (messages|mail|e-?mail)"
+            r"|only accepts? (messages|mail|e-?mail)|no longer accept|over-?due",
+            r"delivery restriction|or access denied|gesperrt|deaktiviert"
+            r"|désactivé|suspendu|suspendid|desactivad|заблокирован|отключ",
             r"停用|冻结|利用停止|休止",
         ),
     ),
@@ -301,7 +321,7 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
             r"(користувач|адресат|скриньк)\w*.{0,30}(не (існує|знайден)|невідом)|άγνωστος (χρήστης"
             r"|παραλήπτης)|(người (dùng|nhận)|địa chỉ).{0,30}không tồn tại|使用者不存在",
             r"존재하지|사용자.{0,6}없|찾을 수 없|(użytkownik|adresat|skrzynka).{0,30}(nie istnieje"
-            r"|niezn)",
+            r"|niezn)|nieznan\w* (użytkownik|adresat|odbiorc)",
         ),
     ),
 ]
