@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from webapp.accounts.models import AuditEntry
-from webapp.bulk_email import wording
+from webapp.bulk_email import listing, wording
 from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery import tallying
+from webapp.delivery.models import Tally
+from webapp.delivery.statuses import Status
 
 
 def entry(action: str, name: str = "Alice", **details) -> AuditEntry:
@@ -49,3 +52,34 @@ def test_a_pause_says_why_and_what_to_do() -> None:
     email.pause_reason = "The mail server refused our password."
     assert wording.pause(email, None) == "The mail server refused our password."
     assert wording.pause(BulkEmail(stage=Stage.SENDING, pause_reason="x"), None) == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "said", "tone"),
+    [
+        ({}, "Finished", "ok"),
+        ({"bounced": 31, "failed": 1200}, "Finished, 1,231 not sent", "wait"),
+        (
+            {"bounced": 31, "withheld": 8, "doubles": 8},
+            "Finished, 39 not sent, 8 of them doubles",
+            "wait",
+        ),
+        (
+            {"failed": 1, "withheld": 1, "doubles": 1},
+            "Finished, 2 not sent, 1 of them a double",
+            "wait",
+        ),
+        ({"withheld": 8, "doubles": 8}, "Finished, 8 not sent: all doubles", "ok"),
+        ({"withheld": 1, "doubles": 1, "delivered": 3}, "Finished, 1 not sent: a double", "ok"),
+        (
+            {"withheld": 1, "doubles": 1, "unconfirmed": 2},
+            "Finished, 1 not sent: a double, 2 unknown",
+            "wait",
+        ),
+    ],
+)
+def test_people_without_the_email_are_told_from_doubles(counts, said, tone) -> None:
+    nothing = dict.fromkeys(["doubles", *(status.value for status in Status)], 0)
+    books = tallying.books(Tally(**nothing | counts))
+
+    assert listing.state_of(BulkEmail(stage=Stage.FINISHED), books) == (said, tone)

@@ -13,7 +13,9 @@ EACH = {status.value: number for number, status in enumerate(Status, 1)}
 
 
 def tally(**counts: int) -> Tally:
-    return Tally(**dict.fromkeys(EACH, 0) | {"version": 1, "changed_at": NOW} | counts)
+    return Tally(
+        **dict.fromkeys(EACH, 0) | {"version": 1, "doubles": 0, "changed_at": NOW} | counts
+    )
 
 
 def test_every_status_is_in_exactly_one_part() -> None:

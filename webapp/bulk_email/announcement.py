@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from webapp.accounts.models_telling import TidingKind
 from webapp.accounts.telling import News
+from webapp.bulk_email import wording
 from webapp.bulk_email.models import BulkEmail, PauseTopic
 from webapp.delivery import selecting
 from webapp.delivery.failing import NAMED
@@ -31,7 +32,7 @@ def of_cancel(
 ) -> News:
     """Somebody (`by`, "" for nobody known) cancelled it; `failures` as of_end has them."""
     text = f"Cancelled by {by}. " if by else ""
-    text += f"{books.delivered:,} of {books.selected:,} delivered, {books.ended:,} not sent."
+    text += f"{books.delivered:,} of {books.selected:,} delivered, {wording.not_sent(books)}."
     first = f"“{_subject(bulk_email)}” was cancelled{f' by {by}' if by else ''}. What had left by"
     first += " then may still be delivered; nothing more goes out."
     parts = (first, _balance(books), _who(bulk_email, books.ended, failures, base_url))
@@ -61,7 +62,7 @@ def of_end(
         counts = f"{books.sent + books.delivered:,} of {books.selected:,} handed over (not tracked)"
     what = "Settled" if kind is TidingKind.SETTLED else "Finished"
     title = f"{what}: {_subject(bulk_email)}"
-    text = f"{counts}, {ended:,} not sent." if ended else f"{counts}."
+    text = f"{counts}, {wording.not_sent(books)}." if ended else f"{counts}."
     letter = "\n\n".join(
         part
         for part in (

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from webapp.accounts.models import Workspace
-from webapp.bulk_email import measuring, scheduling, watching
+from webapp.bulk_email import measuring, scheduling, watching, wording
 from webapp.bulk_email.measuring import Speed
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import adopting, pausing, returning, tallying
@@ -42,8 +42,8 @@ class Line:
 
     @property
     def lost(self) -> int:
-        """How many did not get it, and will not by this email."""
-        return self.books.ended
+        """How many people did not get it, and will not by this email."""
+        return self.books.missed
 
     @property
     def is_sending(self) -> bool:
@@ -175,13 +175,12 @@ def state_of(bulk_email: BulkEmail, books: Books) -> tuple[str, str]:
 
 
 def _finished(bulk_email: BulkEmail, books: Books) -> tuple[str, str]:
-    lost = books.ended
-    parts = []
-    if lost:
-        parts.append(f"{lost:,} not sent")
+    parts = ["Finished"]
+    if books.ended:
+        parts.append(wording.not_sent(books))
     if books.unconfirmed:
         parts.append(f"{books.unconfirmed:,} unknown")
-    return ", ".join(["Finished", *parts]), "wait" if parts else "ok"
+    return ", ".join(parts), "wait" if books.missed or books.unconfirmed else "ok"
 
 
 def percent(books: Books) -> int:

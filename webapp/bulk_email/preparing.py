@@ -11,6 +11,7 @@ from webapp.extensions import db
 from webapp.forms import filtering
 from webapp.forms.models import Record
 from webapp.lib import clock
+from webapp.mail.causes import Cause
 
 CHUNK = 10_000
 
@@ -32,8 +33,8 @@ def prepare_some(bulk_email_id: int) -> bool:
         db.session.commit()
         return False
     _freeze_chunk(bulk_email, begin, end)
-    counts = _counts(bulk_email.id, begin, end)
-    tallying.move(bulk_email.id, counts)
+    counts, doubles = _counts(bulk_email.id, begin, end)
+    tallying.move(bulk_email.id, counts, doubles)
     passing_on.note_frozen(bulk_email.id, begin, end, counts)
     bulk_email.prepared_to = end
     db.session.commit()
@@ -98,17 +99,19 @@ def _freeze_chunk(bulk_email: BulkEmail, begin: int, end: int) -> None:
     )
 
 
-def _counts(bulk_email_id: int, begin: int, end: int) -> dict[Status, int]:
+def _counts(bulk_email_id: int, begin: int, end: int) -> tuple[dict[Status, int], int]:
+    """(how many of each status, how many of them are doubles)."""
+    double = case((Recipient.cause == Cause.DUPLICATE.value, 1), else_=0)
     rows = db.session.execute(
-        select(Recipient.status, func.count())
+        select(Recipient.status, func.count(), func.sum(double))
         .where(
             Recipient.bulk_email_id == bulk_email_id,
             Recipient.record_id > begin,
             Recipient.record_id <= end,
         )
         .group_by(Recipient.status)
-    )
-    return {status: number for status, number in rows}
+    ).all()
+    return {row[0]: row[1] for row in rows}, sum(row[2] for row in rows)
 
 
 def _finish(bulk_email: BulkEmail) -> None:

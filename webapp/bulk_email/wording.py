@@ -4,6 +4,7 @@ from webapp.accounts.models import AuditEntry
 from webapp.accounts.wording import time_in
 from webapp.bulk_email import scheduling
 from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery.tallying import Books
 
 DONE: dict[str, str] = {
     "email.sent": "sent it to {selected} records",
@@ -52,6 +53,16 @@ def pause(bulk_email: BulkEmail, entry: AuditEntry | None) -> str:
         return reason
     who = (entry.user_name if entry else "") or "the program"
     return f"Paused by {who}. Nobody else gets it until somebody presses Resume."
+
+
+def not_sent(books: Books) -> str:
+    """ "39 not sent, 8 of them doubles": a double is no person who went without."""
+    words = f"{books.ended:,} not sent"
+    if not books.doubles:
+        return words
+    if not books.missed:
+        return f"{words}: {'a double' if books.doubles == 1 else 'all doubles'}"
+    return f"{words}, {books.doubles:,} of them {'a double' if books.doubles == 1 else 'doubles'}"
 
 
 def _value(value: object, zone: str | None) -> str:

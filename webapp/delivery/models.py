@@ -485,6 +485,7 @@ class Tally(db.Model):
     bounced_soft: Mapped[int] = mapped_column(default=0)
     delivered: Mapped[int] = mapped_column(default=0)
     bounced: Mapped[int] = mapped_column(default=0)
+    doubles: Mapped[int] = mapped_column(default=0)  # of the withheld: left out from the start
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
     @property

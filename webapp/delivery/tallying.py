@@ -17,7 +17,10 @@ LAST_WORD_AFTER = timedelta(hours=72)
 
 @dataclass(frozen=True)
 class Books:
-    """selected = the sum of all the others, at every instant: they are read from one row."""
+    """selected = the sum of all the others, at every instant: they are read from one row.
+
+    `doubles` are some of the dropped: their address gets the email by an earlier record.
+    """
 
     delivered: int
     sent: int
@@ -27,6 +30,7 @@ class Books:
     failed: int
     unconfirmed: int
     waiting: int
+    doubles: int = 0
 
     @property
     def selected(self) -> int:
@@ -50,6 +54,11 @@ class Books:
     def ended(self) -> int:
         """Not sent, and not tried any more: what selecting.ENDED counts."""
         return self.bounced + self.dropped + self.failed
+
+    @property
+    def missed(self) -> int:
+        """Those of the ended who are people without the email: doubles are not."""
+        return self.ended - self.doubles
 
     @property
     def not_sent(self) -> int:
@@ -83,7 +92,8 @@ def books(tally: Tally | None) -> Books:
         **{
             part: sum(getattr(tally, status.value) for status in statuses) if tally else 0
             for part, statuses in PARTS.items()
-        }
+        },
+        doubles=tally.doubles if tally else 0,
     )
 
 
@@ -95,9 +105,11 @@ def open_books(bulk_email_id: int) -> Tally:
     return tally
 
 
-def move(bulk_email_id: int, deltas: Mapping[Status, int]) -> None:
+def move(bulk_email_id: int, deltas: Mapping[Status, int], doubles: int = 0) -> None:
     """Add to the counts, in the caller's transaction and as its last lock; the version rises."""
     changes = {status.value: delta for status, delta in deltas.items() if delta}
+    if doubles:
+        changes["doubles"] = doubles
     db.session.connection().execute(
         _moving(tuple(sorted(changes))), {"email": bulk_email_id, "now": clock.now()} | changes
     )

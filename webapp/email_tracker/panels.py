@@ -168,7 +168,7 @@ def _groups(bulk_email: BulkEmail, figures: Figures) -> list[dict]:
 def _may_send_again(bulk_email: BulkEmail, tally: Tally | None) -> bool:
     """Whether there is anybody to look at, and the member may."""
     is_prepared = bulk_email.stage not in (Stage.DRAFT, Stage.SCHEDULED, Stage.PREPARING)
-    return is_prepared and tallying.books(tally).ended > 0 and is_allowed(Role.EDITOR)
+    return is_prepared and tallying.books(tally).missed > 0 and is_allowed(Role.EDITOR)
 
 
 def recipients_panel(bulk_email: BulkEmail) -> str:
