@@ -87,7 +87,7 @@ def test_the_mail_says_who_did_not_get_it_with_numbers_that_add_up(email) -> Non
     text = db.session.query(Letter).one().text
     selected, *parts = map(int, re.findall(r"^ +(\d+)  ", text, re.MULTILINE))
     assert selected == sum(parts) == 5
-    assert "Who did not get it (3), by cause:" in text
+    assert "Not sent (3), by cause:" in text
     assert "* 2 × The mailbox does not exist.\n  Bo, Cy" in text
     assert "https://app.test/w/acme/emails/1/recipients?show=ended\n" in text
     assert "/emails/1/recipients?show=ended&cause=mailbox_missing\n" in text

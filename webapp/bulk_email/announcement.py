@@ -113,7 +113,7 @@ def _who(bulk_email: BulkEmail, ended: int, failures: Sequence[Sequence], base_u
         if Status(status) in selecting.ENDED:
             numbers[cause] += number
             names[cause] += first
-    lines = [f"Who did not get it ({ended:,}), by cause:"]
+    lines = [f"Not sent ({ended:,}), by cause:"]
     for cause, number in numbers.most_common():
         words = WORDS[Cause(cause)]
         lines.append(f"\n* {number:,} × {words.sentence}\n  {_named(names[cause], number)}")

@@ -115,7 +115,7 @@ def sent_again(bulk_email: BulkEmail) -> str:
         email=bulk_email,
         lines=lines,
         reached=reached,
-        lost=books.ended,
+        lost=books.missed,
         version=f"{zlib.crc32(repr(marks).encode()):x}",
         is_live=any(each.is_live for each in lines),
     )
