@@ -56,13 +56,12 @@ def pause(bulk_email: BulkEmail, entry: AuditEntry | None) -> str:
 
 
 def not_sent(books: Books) -> str:
-    """ "39 not sent, 8 of them doubles": a double is no person who went without."""
+    """ "39 not sent (8 doubles)": a double is no person who went without."""
     words = f"{books.ended:,} not sent"
     if not books.doubles:
         return words
-    if not books.missed:
-        return f"{words}: {'a double' if books.doubles == 1 else 'all doubles'}"
-    return f"{words}, {books.doubles:,} of them {'a double' if books.doubles == 1 else 'doubles'}"
+    number = f"{books.doubles:,}" if books.missed else "all"
+    return f"{words} ({'1 double' if books.doubles == 1 else f'{number} doubles'})"
 
 
 def _value(value: object, zone: str | None) -> str:
