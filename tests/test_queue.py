@@ -6,6 +6,8 @@ from flask import Flask
 from webapp import queue
 from webapp.accounts import jobs as accounts_jobs
 from webapp.bulk_email import jobs
+from webapp.email_tracker import jobs as tracker_jobs
+from webapp.forms import jobs as forms_jobs
 
 answered: list[tuple[int, ...]] = []
 
@@ -50,6 +52,12 @@ def test_webhooks_and_letters_hold_no_chores_up():
     lanes = {job.lane for job in (jobs.dispatch, jobs.announce, accounts_jobs.post)}
     assert lanes == {queue.Lane.TELLING}
     assert accounts_jobs.post.is_urgent
+
+
+def test_what_a_page_waits_for_stands_behind_no_export():
+    awaited = (jobs.count_again, jobs.go_on_with_group, tracker_jobs.sum_up, tracker_jobs.survey)
+    assert forms_jobs.run_export.lane not in {job.lane for job in awaited}
+    assert jobs.count_again.is_urgent
 
 
 def test_a_job_that_began_can_be_woken_again(app: Flask):

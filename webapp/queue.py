@@ -14,7 +14,9 @@ log = structlog.get_logger()
 
 
 class Lane(StrEnum):
-    """One queue for each kind of worker, so that reports never wait behind a long send."""
+    """One queue for each kind of worker, so that reports never wait behind a long send, nor what
+    somebody is told (letters, webhooks, what a page has counted) behind a long import or export:
+    a job of `telling` takes seconds, or a slice of time."""
 
     SENDING = "sending"
     DIGESTING = "digesting"

@@ -77,6 +77,17 @@ def test_a_worker_that_died_is_followed_by_one_that_goes_on(cast, full) -> None:
     assert makers.suppressed_addresses(cast.workspace) == [BEFORE]
 
 
+def test_it_makes_room_for_others_and_goes_on_after(cast, full) -> None:
+    group = begin(full, cast)
+
+    assert suppressing_groups.run(group.id, seconds=0)
+    assert group.rows_done == 2
+    while suppressing_groups.run(group.id, seconds=0):
+        assert not group.is_over
+
+    assert (group.is_over, group.rows_done) == (True, 4)
+
+
 def test_both_are_in_the_audit_log_with_how_many(cast, full) -> None:
     group = begin(full, cast)
     suppressing_groups.run(group.id)

@@ -35,6 +35,7 @@ from webapp.plugins import installing
 
 SLICE_SECONDS = 50
 DISPATCH_SECONDS = 10
+GROUP_SECONDS = 10
 TRACKER = "email_tracker"
 
 
@@ -64,7 +65,7 @@ def withhold_rest(bulk_email_id: int) -> None:
         pass
 
 
-@queue.job(queue.Lane.CHORES)
+@queue.job(queue.Lane.TELLING, is_urgent=True)
 def count_again(look_id: int) -> None:
     """Count who would get an email again."""
     previewing.count(look_id)
@@ -93,10 +94,11 @@ def import_addresses(import_id: int) -> None:
     importing_addresses.run(import_id)
 
 
-@queue.job(queue.Lane.CHORES)
+@queue.job(queue.Lane.TELLING)
 def go_on_with_group(group_id: int) -> None:
     """Suppress people whose copies failed alike, or lift that."""
-    suppressing_groups.run(group_id)
+    if suppressing_groups.run(group_id, GROUP_SECONDS):
+        queue.wake(go_on_with_group, group_id)
 
 
 def tick() -> None:

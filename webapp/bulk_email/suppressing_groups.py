@@ -3,6 +3,8 @@
 Piece by piece, each a commit of its own: a worker that dies is followed by one that goes on there.
 """
 
+import math
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -18,7 +20,7 @@ from webapp.delivery.statuses import StatusColumn
 from webapp.extensions import db
 from webapp.forms import claiming
 from webapp.forms.models import TransferStage
-from webapp.lib import clock
+from webapp.lib import clock, stopping
 from webapp.mail.causes import WORDS, Cause
 
 CHUNK = 1000
@@ -93,16 +95,22 @@ def lift(group: SuppressedGroup, by: User, reason: str) -> None:
     db.session.commit()
 
 
-def run(group_id: int) -> None:
-    """Do what is to be done, going on where the last worker was. Commits."""
+def run(group_id: int, seconds: float = math.inf) -> bool:
+    """Do what is to be done, going on where the last worker was, for `seconds` and the piece that
+    is begun then; whether there is more. Commits."""
+    end = time.monotonic() + seconds
     fence = claiming.claim(SuppressedGroup, group_id)
     if fence is None:
-        return
+        return False
     try:
         while _do_some(db.session.get_one(SuppressedGroup, group_id), fence):
-            pass
+            if time.monotonic() > end or stopping.is_asked():
+                claiming.keep(SuppressedGroup, group_id, fence, lease_until=None)
+                db.session.commit()
+                return True
     except claiming.Lost:
         pass
+    return False
 
 
 def waiting() -> list[int]:

@@ -61,13 +61,13 @@ def look_into_mailbox(connection_id: int) -> None:
         queue.wake(digest)
 
 
-@queue.job(queue.Lane.CHORES)
+@queue.job(queue.Lane.TELLING)
 def sum_up(bulk_email_id: int) -> None:
     """Count what the Overview of a large email shows."""
     summing_up.count(bulk_email_id)
 
 
-@queue.job(queue.Lane.CHORES)
+@queue.job(queue.Lane.TELLING)
 def survey(workspace_id: int) -> None:
     """Count what the Trends of a workspace show."""
     surveying.count(workspace_id)
