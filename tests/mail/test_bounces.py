@@ -145,6 +145,40 @@ def test_who_answers_with_the_mail_it_returns_is_no_person():
     assert [found.address for found in bounces.read(raw).findings] == ["ann@example.org"]
 
 
+def test_somebody_who_tells_of_addresses_that_fail_sends_none():
+    raw = b"From: it@example.net\nSubject: Mail problems\n\nDear all,\n\nmail to the following"
+    raw += b" addresses is returned as undeliverable:\n\nann@example.org\n"
+    assert bounces.read(raw).kind is Kind.NOT_BOUNCE
+
+
+def test_a_postmaster_who_tells_of_a_delay_and_of_nobody_sends_none():
+    raw = b"From: postmaster@example.net\nSubject: Mail delayed\n\nMail will be delayed today.\n"
+    assert bounces.read(raw).kind is Kind.NOT_BOUNCE
+
+
+def test_a_daemon_that_names_somebody_is_understood_in_any_language():
+    raw = "From: mailer-daemon@mx.example.net\nSubject: Níor éirigh\n\nTheip ar:\nann@example.org\n"
+    assert [found.address for found in bounces.read(raw.encode()).findings] == ["ann@example.org"]
+
+
+def test_a_server_s_numbers_are_understood_in_any_language():
+    raw = dsn().replace(b"report; report-type=delivery-status", b"mixed")
+    raw = raw.replace(b"MAILER-DAEMON", b"postmaster")
+    raw = raw.replace(b"message/delivery", b"x/delivery").replace(b"(Failure)", b"")
+    raw = raw.replace(b"Delivery Status Notification", "Ní féidir é seo".encode())
+    raw = raw.replace(b"See below.", b"Theip ar:\nann@example.org\n#550 5.1.1 ##")
+    (found,) = bounces.read(raw).findings
+    assert (found.address, found.status) == ("ann@example.org", "5.1.1")
+
+
+def test_a_script_of_the_recipient_s_that_rejects_has_refused():
+    raw = DAEMON.replace(b"Undelivered Mail", b"Rejected: Spring")
+    raw += b"Auto-Submitted: auto-replied (rejected)\n\n"
+    raw += b"Your message to <ann@example.org> was automatically rejected:\nNot from you.\n"
+    (found,) = bounces.read(raw).findings
+    assert (found.address, found.is_nobody) == ("ann@example.org", False)
+
+
 def test_somebody_who_asks_about_a_bounce_sends_none():
     said = b"My mail to ann@example.org was returned with 550 5.1.1. Do you know why?\n"
     raw = b"From: bo@example.net\nSubject: Mail problem\n\n" + said
@@ -163,7 +197,10 @@ def test_a_newsletter_about_bounces_is_none():
     said = (
         b"\nA 550 5.1.1 user unknown says that the mailbox does not exist. Ask ann@example.org.\n"
     )
-    quoted = b"\nThe following address(es) failed: ann@example.org\n"
+    quoted = (
+        b"This message was created automatically by mail delivery software.\n\nA message that you"
+        b" sent could not be delivered. The following address(es) failed:\n\n  ann@example.org\n"
+    )
     assert bounces.read(head + said + quoted).kind is Kind.NOT_BOUNCE
 
 
@@ -227,6 +264,12 @@ def test_a_notice_that_a_filter_wrapped_is_unwrapped():
     wrapping = b'Content-Type: multipart/mixed; boundary="w"\n\n--w\nContent-Type: message/rfc822'
     (found,) = bounces.read(DAEMON + wrapping + b"\n\n" + dsn() + b"\n--w--\n").findings
     assert found.address == "ann@example.org"
+
+
+def test_a_space_before_the_colon_of_a_field_is_passed_over():
+    raw = dsn("failed", "5.2.1", "not here").replace(b"Status:", b"Status :")
+    (found,) = bounces.read(raw).findings
+    assert found.status == "5.2.1"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ def read(raw: bytes) -> Reading:
         return read(letter.inner)
     if is_notice:
         found = reading_prose.read(letter) or _by_flufl(raw, letter) or reading_prose.guess(letter)
-        return Reading(Kind.BOUNCE, found, letter)
+        if found or _is_a_server_s(letter):
+            return Reading(Kind.BOUNCE, found, letter)
     if points >= _SUSPICIOUS and (found := _by_flufl(raw, letter)):
         return Reading(Kind.BOUNCE, found, letter)
     if reading_replies.is_auto_reply(letter):
@@ -106,6 +107,12 @@ def _delayed(found: Finding) -> Finding:
     return replace(found, verdict=Verdict.TEMPORARY, is_final=False)
 
 
+def _is_a_server_s(letter: Letter) -> bool:
+    """Whether a notice that names nobody is one all the same, and not a postmaster's own letter."""
+    is_daemon = _is_daemon(letter.first("from").lower()) == 3
+    return is_daemon or letter.attached or letter.report_type == "delivery-status"
+
+
 def _points(letter: Letter) -> int:
     """How much a mail looks like a mail server's notice: who writes, about what, in which words,
     with what enclosed. _ENOUGH are enough."""
@@ -119,15 +126,18 @@ def _points(letter: Letter) -> int:
     has_codes = bool(codes.reply_codes(text) or codes.enhanced_codes(text))
     daemon, has_subject = _is_daemon(sender), bool(notice_words.SUBJECTS.search(subject))
     if not (has_words or has_codes or (daemon and has_subject)):
-        is_plain = daemon == 3 and letter.attached and reading_prose.names_somebody(letter)
+        is_plain = daemon == 3 and reading_prose.names_somebody(letter)
         return _ENOUGH if is_plain else 0  # in whatever language
     points = daemon + 2 * has_subject + bool(daemon and has_subject)
     points += 2 * has_words + has_codes + letter.attached + 2 * failed
     points += letter.first("return-path").strip() == "<>"
-    points += has_words and reading_prose.names_somebody(letter)
+    speaks = has_words or bool(daemon and has_codes)
+    points += speaks and reading_prose.names_somebody(letter)
     against = 0 if daemon == 3 else _is_personal(letter, subject, returns=bool(daemon))
     against += 2 * (not daemon and subject.startswith(("[", "(")))  # a list's, a ticket's
     against += not (daemon or letter.attached or "@" in text)  # of whom should it speak?
+    if not (daemon or letter.attached) and notice_words.GREETINGS.search(letter.text[:8000]):
+        against += 2  # a person tells of what came back
     against += 4 * ("list-unsubscribe" in letter.headers and not (daemon or letter.attached))
     return points - against
 

@@ -7,7 +7,7 @@ import re
 Fields = dict[str, list[str]]
 
 # a returned mail's own header block begins where such lines stand together
-_HEADER = re.compile(r"(?:> ?)?([A-Za-z][A-Za-z0-9-]{1,50}):(?:[ \t]|$)")
+_HEADER = re.compile(r"(?:> ?)?([A-Za-z][A-Za-z0-9-]{1,50})[ \t]{0,2}:(?:[ \t]|$)")
 _TRACES = {
     *("received", "return-path", "message-id", "mime-version", "dkim-signature", "x-received"),
     *("delivered-to", "x-original-to", "content-type", "list-id", "x-mailer"),

@@ -32,14 +32,15 @@ SUBJECTS = _any(
     r"^(failure|error|delayed|delivery|warning|ndn|dsn|bounce)\b|user unknown|unknown (user"
     r"|address)",
     r"\b(mail|message|e-?mail) (was )?(rejected|refused|blocked|stopped)|^bounced? (mail|message)",
-    r"^(address|recipient) error|considered (unsolicited|spam)",
+    r"^not member\b|^(address|recipient) error|considered (unsolicited|spam)",
     r"failed (to deliver|mail|deliver|transaction|message)|no such user|mailbox (is )?(full|not"
     r"|un)|did ?n.t reach"
     r"|not accepted",
     r"unzustellbar|nicht zugestellt|zustell|fehler|échec|non (remis|distribu)|avis de non",
     r"no se (pudo|puede|ha)|error de entrega|fallo|devuelto|n[aã]o (entreg|p[oô]de)|falha|devolv",
     r"mancat[ao] (consegna|recapito)|impossibile|onbestelbaar|niet (bezorgd|afgeleverd)",
-    r"недостав|не доставлен|возвра|退信|投递|无法|送信(でき|不能|エラー|失敗)|配信(でき|不能"
+    r"недостав|не (доставлен|удается достав)|сбой достав|возвра|退信|投递|无法"
+    r"|送信(でき|不能|エラー|失敗)|配信(でき|不能"
     r"|エラー|失敗)",
     r"配送(でき|不能|エラー|失敗)|エラー|不達|返送|전송 실패|배달되지|niedostarcz|zwrot|leverans",
     r"nezdařil|nedoruč|doručit|levering|levere[st]\b|toimit(us|et|tam)|kézbesít|iletileme",
@@ -59,7 +60,8 @@ FAILURES = _any(
     r"(undeliver|non-?deliver|did ?not reach|didn't reach|not (be )?(reached|delivered|sent))",
     r"(returned|bounced|rejected|refused|returning)( \w+){0,5} (mail|message|sender|because|by|to)",
     r"(mail|message|e-?mail)( \w+){0,6} (return|bounced|reject|refused|fail|discard|delay)",
-    r"your (mail|message|e-?mail) to \S+ (was|has been|is) (reject|refus|return|block|consider)",
+    r"your (mail|message|e-?mail) to \S+ (was|has been|is) (\w+ly )?(reject|refus|return|block"
+    r"|consider)",
     r"delivery of (the|your) (mail|message|e-?mail) was stopped|bad address",
     r"fatal errors|transient non-?fatal|permanent(ly)? (error|fail)|transcript of session",
     r"failed recipient|invalid (final delivery|recipient)|unknown user|user unknown|no such user",
@@ -68,7 +70,8 @@ FAILURES = _any(
     r"|unzustellbar|nicht zugestellt|konnte.{0,60}nicht",
     r"n'a pas (pu|été)|ne peut|échec|impossible|no (se )?(ha |pudo|puede|fue|pudimos|hemos)",
     r"n[aã]o (p[oô]de|foi|pode)|non (è|e'|e|ha) (stato|possibile|potuto)|impossibile|mancata",
-    r"niet (bezorgd|worden|afgeleverd)|не (удалось|может|был|доставлен)|невозможно|ошибк",
+    r"niet (bezorgd|worden|afgeleverd)|не (удалось|удается|может|был|доставлен)|сбой достав|ошибк"
+    r"|невозможно",
     r"でき(ません|な)|失敗|届き?(ません|かなかった)|エラー|宛先不明|配達|无法|失败|退回|被退"
     r"|不存在|실패",
     r"kunne? (inte|ikke) (bli )?lever|mislyk(ke)?[dt]es|gick inte att leverera"
@@ -104,6 +107,11 @@ DIVIDERS = _any(
     r"^\W{0,10}((included )?(is|below is) a copy|message (headers?|text) follow)|below this line",
     r"(first part|headers?|copy) of (the|your) (original )?(message|mail)\b.{0,40}$",
     r"^\W{0,10}[-=_*~|]{2,}.{0,20}(mensaje|nachricht|message|mensagem) (origin|adjunt|d'origine)",
+)
+# how a person begins or ends a letter; a machine may as well, but under its own name
+GREETINGS = re.compile(
+    r"(?im)^\W{0,3}(dear|hi|hello|hey|hallo|liebe[rs]?|sehr geehrte|guten tag|bonjour|hola|ciao"
+    r"|kind regards|best regards|regards|cheers|mfg|viele grüße|mit freundlichen|cordialement)\b"
 )
 # what stands before the addresses
 ANNOUNCEMENTS = _any(
