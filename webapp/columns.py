@@ -88,6 +88,17 @@ class Ids(TypeDecorator):
         return dialect.type_descriptor(ARRAY(BigInteger) if is_postgresql else JSON())
 
 
+class Texts(TypeDecorator):
+    """The same for texts."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect):
+        is_postgresql = dialect.name == "postgresql"
+        return dialect.type_descriptor(ARRAY(Text) if is_postgresql else JSON())
+
+
 class is_among(FunctionElement):
     """is_among(column, bindparam("ids", type_=Ids)): IN with one parameter, however many ids there
     are. SQLAlchemy looks at each of those of its own IN, every time. (Without a type: of a boolean

@@ -54,6 +54,11 @@ class Selection:
         is_attention = attention_of(self.show) is not None
         return bool(self.cause or self.search or self.at or self.ids or is_attention)
 
+    @property
+    def words(self) -> list[str]:
+        """Those that are looked for, as folded() writes them."""
+        return self.search.lower().split()[:6]
+
     def as_json(self) -> dict:
         return {key: list(value) if key == "ids" else value for key, value in asdict(self).items()}
 
@@ -94,7 +99,7 @@ def conditions(selection: Selection, copy: type[Recipient] = Recipient) -> list[
         found.append(domain_part(copy.address_key).in_(grouping.domains_of(selection.at)))
     if selection.ids:
         found.append(copy.id.in_(selection.ids))
-    for word in selection.search.lower().split()[:6]:
+    for word in selection.words:
         found.append(
             or_(
                 folded(copy.name).contains(word, autoescape=True),

@@ -1,8 +1,9 @@
 """Pages of an email's copies in the order of their ids, by an index that begins with what is shown:
 nobody looks through the copies of another status, or through those that nobody opened.
 
-No index tells in which copies a word occurs. LOOK of them are looked at for a page; it may be
-short, and the next one goes on from there.
+No index of the copies tells in which of them a word occurs. LOOK of them are looked at for a page;
+if it is not full then, those who can fit are looked for among the people (narrowing). If they are
+too many, or not known yet, the page is short, and the next one goes on from there.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from webapp.delivery import selecting
 from webapp.delivery.models import Recipient
 from webapp.delivery.selecting import Selection
 from webapp.delivery.statuses import Status
+from webapp.email_tracker import narrowing
 from webapp.extensions import db
 from webapp.forms import grid
 
@@ -41,6 +43,10 @@ def page(
     ways, rest = _ways(bulk_email_id, selection)
     end = _end_of_look(ways, after) if rest else None
     found = _first(ways, rest, (after, end), size + 1)
+    if end is not None and len(found) <= size:
+        narrowed = narrowing.narrow(bulk_email_id, selection)
+        if narrowed is not None:
+            found, end = _all_of(narrowed.ids(bulk_email_id), selection, after, size + 1), None
     if len(found) > size:
         return found[:size], found[size - 1].id
     return found, end
@@ -90,9 +96,14 @@ def _first(
             part = part.join(Recipient, Recipient.id == way.id)
         parts.append(part.where(*rest).order_by(way.id).limit(number).subquery())
     found = union_all(*(select(part) for part in parts)).subquery()
-    return db.session.scalars(
-        select(Recipient)
-        .join(found, found.c.id == Recipient.id)
-        .order_by(Recipient.id)
-        .limit(number)
-    ).all()
+    of_these = select(Recipient).join(found, found.c.id == Recipient.id)
+    return db.session.scalars(of_these.order_by(Recipient.id).limit(number)).all()
+
+
+def _all_of(ids: Select, selection: Selection, after: int, number: int) -> Sequence[Recipient]:
+    """The first of `ids` that fit."""
+    # first these: none of the conditions has an index that is better
+    found = ids.cte("narrowed").prefix_with("MATERIALIZED")
+    of_these = select(Recipient).join(found, found.c.id == Recipient.id)
+    fitting = of_these.where(Recipient.id > after, *selecting.conditions(selection))
+    return db.session.scalars(fitting.order_by(Recipient.id).limit(number)).all()

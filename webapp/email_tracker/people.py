@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Text, bindparam, column, literal_column, select, table
+from sqlalchemy import ColumnElement, Select, Text, bindparam, column, literal_column, select, table
 from sqlalchemy.orm import aliased
 
 from webapp.accounts.models import Workspace
 from webapp.bulk_email import audience, composing
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery.models import Recipient, Suppression
-from webapp.delivery.models_people import Person
+from webapp.delivery.models_people import OtherName, Person
 from webapp.extensions import db
 from webapp.forms.models import Form, Record, RecordAddress
 
@@ -21,27 +21,35 @@ GRAM = 3  # a shorter word has no trigram
 def find(workspace: Workspace, words: str) -> Sequence[Person]:
     """The first people in whom every word occurs, and one more."""
     parts = words.lower().split()[:6]
-    statement = select(Person).where(*(_contains(part) for part in parts)).limit(FOUND + 1)
-    long = [part for part in parts if len(part) >= GRAM]
+    statement = with_words(select(Person), Person, workspace.id, parts)
+    return db.session.scalars(statement.limit(FOUND + 1)).all()
+
+
+def with_words(
+    statement: Select, model: type[Person | OtherName], workspace_id: int, words: Sequence[str]
+) -> Select:
+    """`statement` over `model`, for the rows of a workspace in which every word occurs."""
+    statement = statement.where(*(_contains(model.search, word) for word in words))
+    long = [word for word in words if len(word) >= GRAM]
     if not long or db.session.get_bind().dialect.name != "sqlite":
-        return db.session.scalars(statement.where(Person.workspace_id == workspace.id)).all()
-    match = " AND ".join('"' + part.replace('"', '""') + '"' for part in long)
-    index = table("people_search", column("rowid"))
-    statement = statement.join(index, index.c.rowid == Person.id).where(
-        literal_column("people_search").op("MATCH")(match),
+        return statement.where(model.workspace_id == workspace_id)
+    match = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
+    name = f"{model.__tablename__}_search"
+    index = table(name, column("rowid"))
+    return statement.join(index, index.c.rowid == model.id).where(
+        literal_column(name).op("MATCH")(match),
         # + 0 keeps SQLite from going through the workspace: the index of the words shall lead,
         # row by row, until there are enough
-        Person.workspace_id + 0 == workspace.id,
+        model.workspace_id + 0 == workspace_id,
     )
-    return db.session.scalars(statement).all()
 
 
-def _contains(part: str) -> ColumnElement[bool]:
+def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
     """The pattern stands in the statement itself: prepared, PostgreSQL would plan for any pattern,
     and not use the index."""
     escaped = "".join("\\" + letter if letter in "\\%_" else letter for letter in part)
     pattern = bindparam(None, f"%{escaped}%", type_=Text(), literal_execute=True)
-    return Person.search.like(pattern, escape="\\")
+    return text.like(pattern, escape="\\")
 
 
 def by_key(workspace: Workspace, keys: Sequence[str]) -> dict[str, Person]:
