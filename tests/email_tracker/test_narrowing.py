@@ -55,11 +55,11 @@ def _introduced(form) -> BulkEmail:
 )  # fmt: skip
 def test_the_same_are_found_by_people_as_by_every_copy(email, monkeypatch, asked) -> None:
     selection = Selection(**asked)
-    every = [copy.id for copy in paging.page(email.id, selection, 0, 50)[0]]
+    every = [copy.id for copy in paging.page(email.id, selection, "", 50)[0]]
     monkeypatch.setattr(paging, "LOOK", 1)
-    copies, after = paging.page(email.id, selection, 0, 50)
+    copies, cursor = paging.page(email.id, selection, "", 50)
 
-    assert after is None
+    assert cursor == ""
     assert [copy.id for copy in copies] == every
 
 

@@ -41,9 +41,9 @@ def email(cast, monkeypatch) -> BulkEmail:
 
 
 def pages(email: BulkEmail, selection: Selection) -> list[list[Recipient]]:
-    found, after = [], 0
-    while after is not None:
-        copies, after = paging.page(email.id, selection, after, 5)
+    found, cursor = [], ""
+    while not found or cursor:
+        copies, cursor = paging.page(email.id, selection, cursor, 5)
         found.append(copies)
     return found
 

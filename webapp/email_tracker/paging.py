@@ -36,10 +36,11 @@ class _Way:
 
 
 def page(
-    bulk_email_id: int, selection: Selection, after: int, size: int
-) -> tuple[Sequence[Recipient], int | None]:
-    """(up to `size` copies with ids above `after`, the id after which the next page begins). None:
-    there are no more."""
+    bulk_email_id: int, selection: Selection, cursor: str, size: int
+) -> tuple[Sequence[Recipient], str]:
+    """(up to `size` copies after `cursor`, cursor of the next page or ""). Fewer than `size` with a
+    cursor: the copies after it were not looked at."""
+    after, before = _read(cursor)
     ways, rest = _ways(bulk_email_id, selection)
     end = _end_of_look(ways, after) if rest else None
     found = _first(ways, rest, (after, end), size + 1)
@@ -48,15 +49,21 @@ def page(
         if narrowed is not None:
             found, end = _all_of(narrowed.ids(bulk_email_id), selection, after, size + 1), None
     if len(found) > size:
-        return found[:size], found[size - 1].id
-    return found, end
+        return found[:size], grid.make_cursor([found[size - 1].id, before])
+    return found, grid.make_cursor([end, before + LOOK]) if end else ""
 
 
-def read_cursor(cursor: str) -> int:
-    """The id in the cursor of such a page; 0 for none, or for one that was tampered with."""
-    values = grid.read_cursor(cursor)
-    is_id = values and len(values) == 1 and isinstance(values[0], int)
-    return values[0] if is_id and 0 < values[0] < 2**63 else 0
+def looked_at(cursor: str) -> int:
+    """How many copies were looked at, page by page, up to that cursor."""
+    return _read(cursor)[1]
+
+
+def _read(cursor: str) -> tuple[int, int]:
+    """(the id after which to go on, looked_at); zeros where it was tampered with."""
+    match grid.read_cursor(cursor):
+        case [int(after), int(before)] if 0 < after < 2**63 and before >= 0:
+            return after, before
+    return 0, 0
 
 
 def _ways(bulk_email_id: int, selection: Selection) -> tuple[list[_Way], list[ColumnElement[bool]]]:

@@ -94,9 +94,7 @@ def page(bulk_email_id: int, query: RecipientQuery) -> tuple[Sequence[Recipient]
     """(copies, cursor of the next page or ""). Fewer than PAGE with a cursor: the others were not
     looked at yet."""
     if not query.sort and not query.has_index:
-        after = paging.read_cursor(query.after)
-        copies, last = paging.page(bulk_email_id, query.selection, after, PAGE)
-        return copies, grid.make_cursor([last]) if last else ""
+        return paging.page(bulk_email_id, query.selection, query.after, PAGE)
     order = _order(query)
     rows = _merged if query.has_index else _searched
     lines = db.session.execute(rows(bulk_email_id, query, order)).all()
