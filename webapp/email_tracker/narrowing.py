@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, bindparam, null, select, union_all
 
 from webapp.bulk_email.models import BulkEmail
-from webapp.columns import Ids, Texts, domain_part, is_among
+from webapp.columns import Ids, Texts, is_among
 from webapp.delivery import grouping
 from webapp.delivery.models import Recipient
 from webapp.delivery.models_people import OtherName, Person
@@ -16,7 +16,7 @@ from webapp.delivery.selecting import Selection
 from webapp.email_tracker import people
 from webapp.extensions import db
 
-MOST = 10_000
+MOST = 5_000
 _TRIGRAM = re.compile(r"[^\W_]{3}")  # what the indexes of words know on both databases
 
 
@@ -42,10 +42,9 @@ class Narrowed:
 
 
 def narrow(bulk_email_id: int, selection: Selection) -> Narrowed | None:
-    """Who can fit the words and the provider of `selection`. None: nobody knows. There are more
-    than MOST, no word is long enough for an index, or the people were not introduced yet."""
-    if not selection.at and not any(_TRIGRAM.search(word) for word in selection.words):
-        return None
+    """Who can fit the words and the provider of `selection`, and some others. None: nobody knows.
+    There are more than MOST, no word is long enough for an index, or the people were not introduced
+    yet."""
     workspace_id = db.session.scalar(
         select(BulkEmail.workspace_id).where(
             BulkEmail.id == bulk_email_id, BulkEmail.introduced_at.is_not(None)
@@ -53,8 +52,32 @@ def narrow(bulk_email_id: int, selection: Selection) -> Narrowed | None:
     )
     if workspace_id is None:
         return None
+    narrowed = _narrowed(_at(workspace_id, selection.at)) if selection.at else None
+    if narrowed is None and any(_TRIGRAM.search(word) for word in selection.words):
+        narrowed = _narrowed(*_named(workspace_id, selection.words))
+    return narrowed
+
+
+def _at(workspace_id: int, destination: str) -> Select:
+    domains = grouping.domains_of(destination)
+    return select(Person.address_key, null().label("record_id")).where(
+        Person.workspace_id == workspace_id, Person.domain.in_(domains)
+    )
+
+
+def _named(workspace_id: int, words: Sequence[str]) -> tuple[Select, Select]:
+    by_person = select(Person.address_key, null().label("record_id"))
+    by_other = select(OtherName.address_key, OtherName.record_id)
+    return (
+        people.with_words(by_person, Person, workspace_id, words),
+        people.with_words(by_other, OtherName, workspace_id, words),
+    )
+
+
+def _narrowed(*statements: Select) -> Narrowed | None:
+    """What (address_key, record_id) say together; None where it is too much."""
     found: list = []
-    for statement in _statements(workspace_id, selection):
+    for statement in statements:
         found += db.session.execute(statement.limit(MOST + 1 - len(found))).all()
         if len(found) > MOST:
             return None
@@ -62,18 +85,3 @@ def narrow(bulk_email_id: int, selection: Selection) -> Narrowed | None:
         keys=sorted({row.address_key for row in found if row.address_key is not None}),
         records=sorted({row.record_id for row in found if row.record_id is not None}),
     )
-
-
-def _statements(workspace_id: int, selection: Selection) -> list[Select]:
-    """(address_key, record_id) of people; and of other names, where names are looked for."""
-    domains = grouping.domains_of(selection.at) if selection.at else None
-    by_person = select(Person.address_key, null().label("record_id"))
-    if domains is not None:
-        by_person = by_person.where(Person.domain.in_(domains))
-    by_person = people.with_words(by_person, Person, workspace_id, selection.words)
-    if not selection.words:
-        return [by_person]
-    by_other = select(OtherName.address_key, OtherName.record_id)
-    if domains is not None:
-        by_other = by_other.where(domain_part(OtherName.address_key).in_(domains))
-    return [by_person, people.with_words(by_other, OtherName, workspace_id, selection.words)]

@@ -19,7 +19,7 @@ from webapp.email_tracker import narrowing
 from webapp.extensions import db
 from webapp.forms import grid
 
-LOOK = 10_000
+LOOK = 5_000
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ def with_words(
     statement: Select, model: type[Person | OtherName], workspace_id: int, words: Sequence[str]
 ) -> Select:
     """`statement` over `model`, for the rows of a workspace in which every word occurs."""
-    statement = statement.where(*(_contains(model.search, word) for word in words))
-    long = [word for word in words if len(word) >= GRAM]
-    if not long or db.session.get_bind().dialect.name != "sqlite":
-        return statement.where(model.workspace_id == workspace_id)
+    is_sqlite = db.session.get_bind().dialect.name == "sqlite"
+    long = [word for word in words if len(word) >= GRAM] if is_sqlite else []
+    others = [_contains(model.search, word) for word in words if word not in long]
+    if not long:
+        return statement.where(model.workspace_id == workspace_id, *others)
     match = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
     name = f"{model.__tablename__}_search"
     index = table(name, column("rowid"))
@@ -41,6 +42,7 @@ def with_words(
         # + 0 keeps SQLite from going through the workspace: the index of the words shall lead,
         # row by row, until there are enough
         model.workspace_id + 0 == workspace_id,
+        *others,
     )
 
 
