@@ -6,6 +6,7 @@ from tests import makers
 from webapp.delivery import raising
 from webapp.delivery.models import Recipient
 from webapp.delivery.statuses import Status
+from webapp.email_tracker import stats_rows
 from webapp.email_tracker.stats_rows import StatsRows
 from webapp.extensions import db
 from webapp.forms.filtering import FilterError
@@ -56,6 +57,19 @@ def test_texts_are_found_and_searched(form) -> None:
     assert names(form, **where("email", "starts", "DELIVERED@")) == ["delivered"]
     assert names(form, **where("subject", "empty")) == []
     assert names(form, search="person failed") == ["failed"]
+
+
+def test_a_filter_looks_at_a_span_of_copies_for_a_page(form, monkeypatch) -> None:
+    monkeypatch.setattr(stats_rows, "SPAN", 5)
+    asked, found, looked_at, cursor = where("name", "contains", "ed"), [], [], ""
+    while not looked_at or cursor:
+        page = ROWS.page(form, Query(**asked, after=cursor))
+        found += [row.cells["name"].removeprefix("Person ") for row in page.rows]
+        looked_at.append(page.looked_at)
+        cursor = page.next_cursor
+
+    assert looked_at == [5, 10, None]
+    assert found == [status.value for status in reversed(Status) if "ed" in status.value]
 
 
 def test_a_field_that_is_not_there_is_refused(form) -> None:

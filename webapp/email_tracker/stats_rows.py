@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, not_, or_, select, true
 from sqlalchemy.orm import defer
 
 from webapp.bulk_email.models import BulkEmail
 from webapp.columns import folded
 from webapp.delivery import selecting
-from webapp.delivery.models import Recipient
+from webapp.delivery.models import Recipient, Tally
 from webapp.delivery.statuses import Status, label_of, label_text
 from webapp.email_tracker import recipients, timeline, wording
 from webapp.extensions import db
@@ -24,6 +24,7 @@ from webapp.mail.causes import WORDS, Cause
 SOURCE = "email_tracker_stats"
 OF_EMAIL = "of_email"  # a condition of no column: "7?show=…", what the Recipients tab of it shows
 EXPORT_CHUNK = 1000
+SPAN = 10_000
 _TEXT = ("is", "is_not", "contains", "starts", "empty", "filled")
 COLUMNS = [
     Column("name", "Recipient name", operators=_TEXT, is_sortable=False),
@@ -66,28 +67,34 @@ class StatsRows:
         return COLUMNS
 
     def count(self, form: Form, query: Query) -> int | None:
-        if any(row["field"] == OF_EMAIL for row in grid.conditions(query.filter)):
+        if _of_email(query):
             counted = self._selected(form, query).with_only_columns(func.count())
             return db.session.scalar(counted)
         if query.whole_filter:
             return None
+        selected = sum((getattr(Tally, status.value) for status in Status), literal(0))
         return db.session.scalar(
-            select(func.count())
-            .select_from(Recipient)
-            .join(BulkEmail, BulkEmail.id == Recipient.bulk_email_id)
-            .where(Recipient.workspace_id == form.workspace_id, BulkEmail.tracked)
+            select(func.coalesce(func.sum(selected), 0))
+            .join(BulkEmail, BulkEmail.id == Tally.bulk_email_id)
+            .where(BulkEmail.workspace_id == form.workspace_id, BulkEmail.tracked)
         )
 
     def page(self, form: Form, query: Query) -> Page:
-        statement = self._selected(form, query)
-        order = [(Recipient.id, True)]
-        lines = db.session.execute(grid.keyset(statement, order, query.after, grid.PAGE_SIZE)).all()
-        shown = lines[: grid.PAGE_SIZE]
-        more = len(lines) > grid.PAGE_SIZE
-        return Page(
-            [self._row(copy, bulk_email) for copy, bulk_email in shown],
-            grid.make_cursor([shown[-1][0].id]) if more else "",
-        )
+        """No index helps an arbitrary filter: a SPAN of copies is looked at for it."""
+        start, before = _read_place(query.after)
+        is_looked = bool(query.whole_filter) and not _of_email(query)
+        floor = _floor(form, start) if is_looked else None
+        bounds = [] if start is None else [Recipient.id < start]
+        bounds += [] if floor is None else [Recipient.id >= floor]
+        statement = self._selected(form, query).where(*bounds).order_by(Recipient.id.desc())
+        lines = db.session.execute(statement.limit(grid.PAGE_SIZE + 1)).all()
+        rows = [self._row(copy, bulk_email) for copy, bulk_email in lines[: grid.PAGE_SIZE]]
+        if len(lines) > grid.PAGE_SIZE:
+            return Page(rows, grid.make_cursor([rows[-1].id, before]))
+        if floor is None:
+            return Page(rows, "")
+        looked_at = before + SPAN
+        return Page(rows, grid.make_cursor([floor, looked_at]), looked_at)
 
     def export(self, form: Form, query: Query) -> Iterator[dict[str, Any]]:
         """Each chunk is read anew, so commits in between are no matter. An email with its text is
@@ -205,3 +212,24 @@ class StatsRows:
             "clicks": copy.click_count,
         }
         return Row(copy.id, cells, {"status": (said.icon, said.tone)})
+
+
+def _of_email(query: Query) -> bool:
+    """Whether an index finds what is filtered: the copies of one email."""
+    return any(row["field"] == OF_EMAIL for row in grid.conditions(query.filter))
+
+
+def _read_place(cursor: str) -> tuple[int | None, int]:
+    """(the id below which to go on, how many copies were looked at before)."""
+    match grid.read_cursor(cursor):
+        case [int(start), int(looked_at)] if 0 < start < 2**63 and looked_at >= 0:
+            return start, looked_at
+    return None, 0
+
+
+def _floor(form: Form, start: int | None) -> int | None:
+    """The id at the end of the span of copies below `start`; None where there are none after it."""
+    ids = select(Recipient.id).where(Recipient.workspace_id == form.workspace_id)
+    ids = ids if start is None else ids.where(Recipient.id < start)
+    found = db.session.scalars(ids.order_by(Recipient.id.desc()).offset(SPAN - 1).limit(2)).all()
+    return found[0] if len(found) > 1 else None
