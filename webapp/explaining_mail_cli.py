@@ -12,9 +12,9 @@ import click
 
 from webapp.mail import bounces, findings, reading_replies, replies
 from webapp.mail.bounces import Kind, Reading
-from webapp.mail.causes import WORDS
+from webapp.mail.causes import WORDS, Cause
 from webapp.mail.findings import Finding, Verdict
-from webapp.mail.replies import Outcome, Reply
+from webapp.mail.replies import Reply
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -44,7 +44,7 @@ def explain_replies(file: Path) -> None:
             int(code) if code.isascii() and code.isdecimal() and 200 <= int(code) < 600 else 550
         )
         verdict = replies.judge(Reply(number, text[4:]), at_recipient=True)
-        if verdict.outcome is Outcome.DENIED and not found.is_nobody:  # as sending has it
+        if verdict.cause is Cause.OUR_SERVER and not found.is_nobody:  # as sending has it
             found = replace(found, cause=verdict.cause)
         said = _of_finding(found) | {"outcome": verdict.outcome}
         click.echo(json.dumps({"id": line.get("id"), "reply": text, **said}))

@@ -8,7 +8,7 @@ from webapp.mail.causes import Cause
 from webapp.mail.sayings import BY_STATUS, BY_SUBJECT, LOUD, PLAIN, VAGUE
 
 MAX_WORDS = 1500
-NOBODY_THERE = (Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING)
+NOBODY_THERE = {Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING}
 # numbers that servers give to whatever they dislike: words of a missing mailbox outweigh them
 _VAGUE = {"0.0", "1.0", "3.0", "4.0", "5.0", "5.1", "5.2", "5.4", "7.0", "7.1"}
 # beside these a missing mailbox may as well be one that takes no mail from us
@@ -50,7 +50,8 @@ def _cause_of(words: str, code: int, status: str) -> Cause:
     by_number = BY_STATUS.get(number)
     plain, vague = _said("plain", words), _said("vague", words)
     loud = _said("loud", words, skip=None if is_temporary else Cause.GREYLISTED)
-    if plain in NOBODY_THERE and by_number in NOBODY_THERE and loud is not Cause.UNREACHABLE:
+    is_agreed = plain is by_number or plain is Cause.DOMAIN_MISSING  # 5.1.1 is said of hosts too
+    if {plain, by_number} <= NOBODY_THERE and is_agreed and loud is not Cause.UNREACHABLE:
         return plain
     if loud is not None:
         return loud

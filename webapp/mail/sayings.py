@@ -72,6 +72,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
         (
             r"not found,? ?\(?try again|temporary (lookup|name|dns)|name server: host name lookup",
             r"could ?n(o|')t (create|open|write)|can( ?no|')t (create|open) |procmail|mailer error",
+            r"maintenance\b|(database|directory|ldap)( \w+){0,2} (fail|error|un-?avail"
+            r"|not avail|down|time)|server( is)? (un-?available|down)\b",
             r"insufficient (system|server) (storage|resource)",
             r"(internal|system|i/o|input/output|configuration|local|server) (\w+ )?error",
         ),
@@ -82,7 +84,7 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"\b(spf|dkim|dmarc|domainkeys)\b",
             r"sender ?id\b|sender policy framework|spoof|required authentication level",
             r"unauthenticated (e?-?mail|message)",
-            r"(reverse|ptr|forward)[ -]?(dns|record|lookup)",
+            r"\brdns\b|(reverse|ptr|forward)[ -]?(dns|record|lookup)",
             r"reverse (mapping|hostname|address)|no ptr\b|\bptr\b.{0,40}(not|missing|record)",
             r"cannot find your (reverse )?hostname|ip name (lookup|possibly forged)|mauvais ptr",
             r"from: header.{0,60}(not compliant|rfc 5322)",
@@ -96,7 +98,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"|(?<!rate of )unsolicited|bulk|virus|phish)",
             r"(is|as|contains|for|be|like|probable|high|possible|low|no) (an? )?(spam|junk"
             r"|virus)\b",
-            r"\bspam\b.{0,30}(detect|reject|content|message|refus|score|filter|found|likely)",
+            r"\bspam\b.{0,30}(detect|reject|content|message|refus|score|scale|filter|found"
+            r"|likely)",
             r"message (content|body|text)?.{0,20}(rejected|refused|denied|blocked).{0,40}content",
             r"content.{0,40}(reject|refus|denied|not (accept|allow)|block|filter|policy|violat)",
             r"(virus|malware|worm|trojan|phish\w*)\b.{0,60}(found|detect|infect|reject|block)",
@@ -123,7 +126,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"(access|connection|message|mail|e-?mail|delivery)( is| was| has been)? "
             r"(denied|refused|rejected|blocked|not accepted)( by| for| due| because).{0,30}polic",
             r"polic(y|ies) (reason|violation|rejection|restrict)|violat\w+ .{0,30}polic",
-            r"bad (helo|ehlo)|helo.{0,40}(reject|invalid)|my name was rejected",
+            r"(bad|invalid) (\w+ ){0,3}(helo|ehlo)|helo.{0,40}(reject|invalid|unknown)|harvest"
+            r"|my name was rejected",
             r"may not have permission|permission to (post|send)|not (a )?member of|closed list",
             r"acc[eè]s refus|zugriff verweigert|拒否|拒绝",
             r"\b(messages?|mails?) from .{0,60}were ?n[o']t sent",  # Outlook
@@ -136,8 +140,9 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
         Cause.TOO_FAST,
         (
             r"too (many|fast|much) (messages|mails?|e-?mails?|connections|recipients|errors"
-            r"|requests|concurrent|sessions|invalid)",
+            r"|requests|concurrent|sessions|invalid|unknown|bad)",
             r"rate[ -]?limit|slow(ing)? down|throttl|(connection|message|sending) rate",
+            r"reach(ed)? (your|the|its) (daily|hourly|sending)",
             r"(daily|hourly|sending|message) (message )?(limit|quota).{0,30}(exceed|reach)",
             r"receiving (mail|messages?) (at a rate|too quickly)|unusual rate|frequency limited",
             r"\b(mi|rp):(dmc|cel|ccl|sfq|qrc|trc|drc)\b|sen[dt] too many|trop de (connexions"
@@ -151,10 +156,13 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
         (
             r"relay(ing)? (access )?(denied|not|prohibited|mail)|not permitted to relay"
             r"|relay not permitted|unable to relay|we do not relay|not a (gateway|open relay)",
+            r"permissions to (send|submit)|sender('s)? account",
             r"authentication (is )?required|authenticate first|must authenticate",
             r"sender (address |e-?mail )?(is |was )?(rejected|denied|not (allowed|verified|owned))",
             r"(domain|identity|address) (is )?not (verified|owned)|sender verif\w+ failed",
             r"^\W*(\d{3}[ -])?verification failed for",
+            r"(sender('s)?|from|return[ -]?path) (address|mailbox|domain|e-?mail)( is| was)? "
+            r"(unknown|invalid|(does )?not (found|exist|known|valid))",
             r"(invalid|bad|unknown|unresolvable|verify) (sender|return|from|envelope) "
             r"|domain of sender|sender('s)? domain|purported responsible",
         ),
@@ -176,9 +184,9 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"|satur)",
             r"postfach.{0,30}(voll|überfüllt)|speicherplatz|kontingent",
             r"(buz[oó]n|casilla|bandeja).{0,30}llen[oa]|cuota|caixa.{0,30}(cheia|lotada)",
-            r"casella.{0,30}piena|(postvak|postbus|mailbox).{0,20}\bvol\b|brevlåda.{0,20}full|postkasse.{0,20}fuld|postilaatikko.{0,20}täynnä",
-            r"schránka.{0,20}pln|skrzynka.{0,30}(pełn|przepełn)|postafiók.{0,20}(megtelt|tele)",
-            r"kutusu.{0,20}dolu|cutia.{0,30}plin|переповнен|γεμάτο|переполнен|превышен.{0,30}(квот|объ|лимит)",
+            r"casella.{0,30}piena|(postvak|postbus|mailbox).{0,20}\bvol\b|(brevlåda|inkorg|inbox)\w*.{0,20}\bfull|postkasse.{0,20}fuld|postilaatikko.{0,20}täynnä",
+            r"schránka.{0,20}pln|skrzynka.{0,30}(pełn|przepełn)|postafiók.{0,20}(megtelt|betelt|tele)",
+            r"kutusu.{0,20}dolu|cutia.{0,30}plin|переповнен|γεμάτο|переполнен|ящик.{0,30}заполнен|превышен.{0,30}(квот|объ|лимит)",
             r"容量|一杯|いっぱい|満杯|オーバー|(邮箱|信箱|空间).{0,8}满|가득|초과",
         ),
     ),
@@ -205,6 +213,7 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"|customer|address)",
             r"not (been )?(active|activated|collected|enabled)\b|has not logged|not been used",
             r"not (currently )?accepting (messages|mail|e-?mail)"
+            r"|not (found )?(in|on) .{0,25}(allow|white) ?list|from unknown senders"
             r"|only accepts? (messages|mail|e-?mail)|no longer accept|over-?due",
             r"delivery restriction|or access denied|gesperrt|deaktiviert"
             r"|désactivé|suspendu|suspendid|desactivad|заблокирован|отключ",
@@ -230,7 +239,7 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
     (
         Cause.UNREACHABLE,
         (
-            r"temporar(y|ily) (lookup|local|dns|name|failure|error|problem)",
+            r"temporar(y|ily) (system )?(lookup|local|dns|name|failure|error|problem)",
             r"(connection|network|session|conversation|i/o|socket|operation)( \w+){0,3} "
             r"(time|refused|reset|lost|dropped|closed|failed|error|unreachable|abort|terminat"
             r"|broken)",
@@ -258,7 +267,9 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
             r"nxdomain|unrouteable mail domain|no route to (domain|domino)"
             r"|no (a|dns|valid|usable) (record|information|entry|entries|data)|no data known",
             r"dns (lookup )?(error|failure|resolution).{0,50}(exist|found|nx)",
-            r"all relevant mx records point to|does not (accept|receive) (any )?(mail|e-?mail)\b",
+            r"all relevant mx records point to"
+            r"|(domain|host|system|destination)( \S+){0,3} does ?n[o']t (accept|receive) (any )?"
+            r"e?-?mail\b",
             r"domain.{0,20}(inconnu|introuvable)|ドメイン.{0,10}(存在|見つか)|域名",
             r"(domain|dominio|domínio).{0,30}(existiert nicht|no existe|não existe|inesistente)",
         ),
