@@ -1,5 +1,6 @@
 """The chain of migrations ends where the models are, on the database that the tests run on."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,20 @@ def test_migrating_an_empty_database_makes_what_the_models_say(empty_app: Flask)
 def test_migrating_makes_the_same_triggers_as_the_models(app: Flask, empty_app: Flask):
     migrating.upgrade(empty_app)
     assert triggers(empty_app) == triggers(app)
+
+
+@pytest.mark.skipif(not os.environ.get("TEST_DATABASE_URL"), reason="SQLite compresses nothing")
+@pytest.mark.database
+def test_what_providers_post_is_compressed_by_the_quickest_way_there_is(empty_app: Flask):
+    migrating.upgrade(empty_app)
+    known = "SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'"
+    used = (
+        "SELECT attcompression FROM pg_attribute"
+        " WHERE attrelid = 'arrivals'::regclass AND attname = 'body'"
+    )
+    with empty_app.app_context(), db.engine.connect() as connection:
+        has_lz4 = "lz4" in (connection.scalar(text(known)) or [])
+        assert connection.scalar(text(used)) == ("l" if has_lz4 else "")
 
 
 @pytest.mark.database

@@ -1,10 +1,11 @@
 """Stored Arrivals become Events, many at once, and none stops the others."""
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from tests import makers
 from tests.email_tracker.posting import about, count, digest, post
+from tests.statements import said_while
 from webapp import providers
 from webapp.delivery.models import Arrival, ArrivalStage, Event, Recipient
 from webapp.email_tracker import digesting
@@ -20,22 +21,12 @@ def copies(cast, connection) -> list[Recipient]:
     return list(db.session.scalars(select(Recipient).order_by(Recipient.id)))
 
 
-def statements_of(work) -> int:
-    """How many statements `work()` takes."""
-    said = []
-    note = lambda *words: said.append(words[2])  # noqa: E731
-    event.listen(db.engine, "before_cursor_execute", note)
-    work()
-    event.remove(db.engine, "before_cursor_execute", note)
-    return len(said)
-
-
 def test_many_arrivals_cost_hardly_more_than_one(app, client, connection, copies) -> None:
     post(client, connection, about(app, copies[0]))
-    one = statements_of(lambda: digest(app))
+    one = len(said_while(lambda: digest(app)))
     for copy in copies[1:]:
         post(client, connection, about(app, copy))
-    many = statements_of(lambda: digest(app))
+    many = len(said_while(lambda: digest(app)))
 
     assert count(Event) == 40
     assert many < one + 12

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from sqlalchemy import select, text
 from tests import makers
 from tests.email_tracker.posting import EVENT, about, count, digest, post
 from tests.smtp_server import SmtpServer
+from tests.statements import said_while
 from webapp.accounts.models import Workspace
 from webapp.delivery import tokens
 from webapp.delivery.models import Arrival, Event, ParkedReport
 from webapp.email_tracker import intake
 from webapp.extensions import db
+from webapp.lib import clock
 from webapp.plugins import catalogue, installing
 
 pytestmark = pytest.mark.database
@@ -118,6 +121,35 @@ def test_an_old_signature_is_taken_because_providers_come_again_for_days(
     app, client, connection, copy
 ) -> None:
     assert post(client, connection, about(app, copy)).status_code == 200  # signed in 1970
+
+
+def test_a_post_after_another_takes_two_statements_and_locks_nothing_but_itself(
+    client, connection, monkeypatch
+) -> None:
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    post(client, connection, b"[1]")
+    db.session.refresh(connection)
+
+    said = said_while(lambda: post(client, connection, b"[2]"))
+
+    assert [statement.split()[0] for statement in said] == ["SELECT", "INSERT"]
+    assert count(Arrival) == 2
+
+
+def test_when_a_provider_was_heard_last_is_known_to_the_second(client, connection, monkeypatch):
+    now = clock.now()
+
+    def heard_at(seconds: float, secret: str = "a secret") -> float:
+        moment = now + timedelta(seconds=seconds)
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        post(client, connection, b"[]", secret=secret)
+        db.session.expire_all()
+        return (connection.last_event_at - now).total_seconds()
+
+    assert [heard_at(0), heard_at(0.9), heard_at(1.2)] == [0, 0, 1.2]
+    assert [heard_at(1.5, secret="another"), heard_at(1.7)] == [1.2, 1.7]  # after a refusal at once
+    assert heard_at(-3600) == -3600  # the clock was put back
 
 
 def test_without_a_database_the_provider_is_asked_to_come_again(client, connection) -> None:

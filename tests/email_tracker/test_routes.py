@@ -1,13 +1,13 @@
 """The tracker's pages over plain HTTP: each as a page, and as the part that htmx asks for."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from tests import makers
+from tests.statements import said_while
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery import recording, tokens
 from webapp.delivery.models import Recipient
@@ -152,20 +152,6 @@ def test_what_has_changed_is_read_at_once_and_not_column_by_column(app, email, s
 
     assert len([statement for statement in said if "bulk_emails.tracked" in statement]) == 2
     assert not [statement for statement in said if "FROM connections" in statement]
-
-
-def said_while(work: Callable[[], object]) -> list[str]:
-    """The statements that `work()` takes."""
-    said: list[str] = []
-
-    def note(connection, cursor, statement, *_) -> None:
-        if statement.startswith("SELECT"):
-            said.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    work()
-    event.remove(db.engine, "before_cursor_execute", note)
-    return said
 
 
 def test_what_is_settled_asks_no_more(app, email, cast, sign_in) -> None:

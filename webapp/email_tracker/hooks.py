@@ -28,8 +28,8 @@ def receive(provider_name: str, hook_token: str) -> Response:
 
 
 def _answer(provider: Provider, hook_token: str) -> Response:
-    connection = intake.find_connection(provider, hook_token)
-    if connection is None:
+    listener = intake.find_listener(provider, hook_token)
+    if listener is None:
         abort(404)
     if request.method == "HEAD":  # some providers ask first whether anybody is here
         return Response("", 200)
@@ -38,12 +38,12 @@ def _answer(provider: Provider, hook_token: str) -> Response:
         return Response("empty", 400)
 
     headers = {name.lower(): value for name, value in request.headers.items()}
-    received = intake.receive(connection, provider, body, headers)
+    received = intake.receive(listener, provider, body, headers)
     if received is intake.Received.NOT_AUTHENTIC:
         return Response("the key does not match", provider.refused)
     queue.wake(jobs.digest)
     if received is intake.Received.STORED and provider.confirmation_url(body):
-        queue.wake(jobs.confirm, connection.id)
+        queue.wake(jobs.confirm, listener.id)
     return Response("stored", 200)
 
 

@@ -4,6 +4,7 @@ import base64
 import hmac
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -52,6 +53,7 @@ def unbase64(given: object) -> bytes | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def public_key(pasted: str) -> object | None:
     """A public key as people paste it: PEM, bare base64, a DKIM record's p=; None if none."""
     record = re.search(r"(?:^|;)\s*p=([^;]+)", pasted)
