@@ -171,9 +171,11 @@ def _error(error: HTTPException) -> Response:
         status = _status_of_trouble(error.original_exception)
     other = 404 if status == 405 else 500  # no page stands where a form is sent to
     template = status if status in known else other
-    part = "errors/_dialog.html" if _wants_dialog() else "errors/_part.html"
     try:
-        return render("errors/page.html", part, status=status, code=template)
+        answer = render("errors/page.html", _part_of_error(), status=status, code=template)
+        if wants_part() and request.method == "POST":
+            answer.headers["HX-Reswap"] = "innerHTML"  # the next answer finds the same target
+        return answer
     except OperationalError:
         db.session.rollback()
         alone = current_app.jinja_env.get_template("errors/alone.html")
@@ -188,8 +190,11 @@ def _status_of_trouble(error: BaseException | None) -> int:
     return 507 if is_full else 503
 
 
-def _wants_dialog() -> bool:
-    return wants_part() and "dialog" in (request.htmx.target or "")  # type: ignore[attr-defined]
+def _part_of_error() -> str:
+    target = request.htmx.target or "" if wants_part() else ""  # type: ignore[attr-defined]
+    if "dialog" in target:
+        return "errors/_dialog.html"
+    return "errors/_unsaved.html" if "saved" in target else "errors/_part.html"
 
 
 def _finish(response: Response) -> Response:
