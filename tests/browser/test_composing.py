@@ -55,26 +55,6 @@ def test_2_what_was_just_typed_is_in_the_preview(page: Page, installation: Insta
     expect(dialog(page).get_by_text("A test is on its way to alice@example.org.")).to_be_visible()
 
 
-def test_2_what_cannot_be_saved_is_said_where_it_is_seen_and_stays(
-    page: Page, installation: Installation
-) -> None:
-    sign_in(page, installation)
-    page.goto(installation.path(HOME + "/emails"))
-    page.get_by_role("button", name="New email").click()
-    page.wait_for_url("**/compose")
-    elsewhere = page.context.new_page()
-    elsewhere.goto(page.url.replace("compose", "delete"))
-    elsewhere.get_by_role("button", name="Delete").click()
-    expect(elsewhere).to_have_url(re.compile("/emails$"))
-
-    for text in ("Dear all,", "Dear all, this is long."):  # the second finds the page as it was
-        page.get_by_label("Text", exact=True).fill(text)
-        with page.expect_response(lambda answer: answer.status == 404):
-            page.get_by_label("Text", exact=True).press("Tab")
-        expect(page.get_by_text("Not saved: There is nothing here.")).to_be_in_viewport()
-        expect(page.get_by_label("Text", exact=True)).to_have_value(text)
-
-
 def test_3_a_time_that_does_not_exist_is_said_and_mended(
     page: Page, installation: Installation
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.acting import (
+    HOME,
     add_bulk_email,
     compose,
     dialog,
@@ -146,6 +147,26 @@ def test_an_answer_of_a_failing_server_does_not_replace_what_is_shown(
     page.unroute(LIVE)
 
     expect(page.get_by_text("The connection to the server is lost.")).to_be_hidden()
+
+
+def test_a_draft_that_cannot_be_saved_says_so_where_one_types(
+    page: Page, installation: Installation
+) -> None:
+    sign_in(page, installation)
+    page.goto(installation.path(HOME + "/emails"))
+    page.get_by_role("button", name="New email").click()
+    page.wait_for_url("**/compose")
+    elsewhere = page.context.new_page()
+    elsewhere.goto(page.url.replace("compose", "delete"))
+    elsewhere.get_by_role("button", name="Delete").click()
+    expect(elsewhere).to_have_url(re.compile("/emails$"))
+
+    for text in ("Dear all,", "Dear all, this is long."):  # the second finds the page as it was
+        page.get_by_label("Text", exact=True).fill(text)
+        with page.expect_response(lambda answer: answer.status == 404):
+            page.get_by_label("Text", exact=True).press("Tab")
+        expect(page.get_by_text("Not saved: There is nothing here.")).to_be_in_viewport()
+        expect(page.get_by_label("Text", exact=True)).to_have_value(text)
 
 
 def test_forward_before_the_scripts_have_come_shows_what_the_address_says(
