@@ -12,7 +12,7 @@ from collections.abc import Callable
 from flask import Flask
 from flask_security.core import current_user
 from flask_security.decorators import auth_required
-from sqlalchemy import case, func, literal, select, text, update
+from sqlalchemy import case, func, insert, literal, select, text, update
 
 from tests.bench import ours, reporting
 from tests.bench.places import Place
@@ -20,11 +20,15 @@ from tests.cast import signed_in_client
 from webapp.accounts.models import User, Workspace
 from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail, Stage
+from webapp.delivery.attending import HUMAN, MACHINE
 from webapp.delivery.models import Recipient, Tally
+from webapp.delivery.models_following import Attention
 from webapp.delivery.statuses import Status
-from webapp.email_tracker import summing_up, surveying
+from webapp.email_tracker import introducing, summing_up, surveying
+from webapp.email_tracker.plugin import stats_form
 from webapp.extensions import db, limiter
 from webapp.lib import clock
+from webapp.mail.attention import Why
 from webapp.mail.causes import Cause
 from webapp.plugins import catalogue, installing
 
@@ -32,6 +36,8 @@ UNIT = "answers/s"
 SMALL, LARGE = 1_000, 1_000_000
 EMPTY = "/bench/empty"
 PART = {"HX-Request": "true"}
+PROVIDER = "d77.example.org"
+STATS_FILTER = "field=name&op=contains&value=zzz"
 # of a hundred copies, by what their number ends in
 STATUSES = {Status.BOUNCED: 2, Status.DEFERRED: 5, Status.SENT: 8, Status.DELIVERED: 85}
 
@@ -68,6 +74,7 @@ def _measured(app: Flask, copies: int, seconds: float) -> dict[str, float]:
     workspace, email, alice = _finished_email(copies)
     _add_empty_route(app)
     slug, email_id, form_id = workspace.slug, email.id, email.form_id
+    stats_id = stats_form(workspace).id
     version = listing.version_of(email, db.session.get(Tally, email_id))
     middle = db.session.scalar(select(Recipient.id).order_by(Recipient.id).offset(copies // 2))
     summing_up.count(email_id)  # as the background does for a large email
@@ -88,7 +95,7 @@ def _measured(app: Flask, copies: int, seconds: float) -> dict[str, float]:
 
     asked = {
         name: get(url, headers=headers)
-        for name, url, headers in _pages(slug, email_id, form_id, middle)
+        for name, url, headers in _pages(slug, email_id, form_id, stats_id, middle)
     }
     found = _medians(asked, seconds)
     live = f"/w/{slug}/emails/{email_id}/live/recipients?version={version}"
@@ -97,7 +104,7 @@ def _measured(app: Flask, copies: int, seconds: float) -> dict[str, float]:
 
 
 def _pages(
-    slug: str, email_id: int, form_id: int, copy_id: int
+    slug: str, email_id: int, form_id: int, stats_id: int, copy_id: int
 ) -> list[tuple[str, str, dict | None]]:
     email = f"/w/{slug}/emails/{email_id}"
     grid = f"{email}/live/recipients"
@@ -111,10 +118,17 @@ def _pages(
         ("its recipients by status", f"{grid}?sort=status", PART),
         ("its recipients by last change", f"{grid}?sort=-changed", PART),
         ("its recipients of one cause", f"{grid}?show=not-sent&cause=mailbox_missing", PART),
+        ("its recipients, Opened", f"{grid}?show=opened", PART),
+        ("its recipients, Opened by machines only", f"{grid}?show=opened-machine", PART),
+        ("its recipients, not sent, at one provider", f"{grid}?show=ended&at={PROVIDER}", PART),
+        ("its recipients, one looked for", f"{grid}?q=person77@", PART),
+        ("its recipients, nobody found", f"{grid}?q=zzz", PART),
         ("its report", f"{email}/print", None),
         ("the trends", f"/w/{slug}/emails/trends", None),
         ("a copy in place", f"{email}/recipients/{copy_id}", PART),
         ("the data grid", f"/w/{slug}/data/{form_id}", None),
+        ("the Stats form", f"/w/{slug}/data/{stats_id}", None),
+        ("the Stats form, filtered", f"/w/{slug}/data/{stats_id}?{STATS_FILTER}", None),
     ]
 
 
@@ -163,6 +177,29 @@ def _finished_email(copies: int) -> tuple[Workspace, BulkEmail, User]:
     db.session.execute(update(Tally).values(queued=0, **tally))
     db.session.execute(update(BulkEmail).values(stage=Stage.FINISHED, finished_at=now))
     db.session.commit()
+    _open(email.id)
+    while introducing.introduce_some(email.id):
+        pass
     db.session.execute(text("ANALYZE"))
     db.session.commit()
     return workspace, email, alice
+
+
+def _open(email_id: int) -> None:
+    """Of the copies that were delivered people open every third, only machines every ninth."""
+    is_machine = Recipient.id % 9 == 1
+    values = {
+        "recipient_id": Recipient.id,
+        "bulk_email_id": Recipient.bulk_email_id,
+        "opened_by": case((is_machine, MACHINE), else_=HUMAN),
+        "opened_why": case((is_machine, Why.APPLE.value), else_=""),
+        "clicked_by": literal(""),
+        "clicked_why": literal(""),
+        "rules": literal(0),
+    }
+    delivered = select(*(value.label(name) for name, value in values.items())).where(
+        Recipient.bulk_email_id == email_id,
+        Recipient.status == Status.DELIVERED,
+        (Recipient.id % 3 == 0) | is_machine,
+    )
+    db.session.execute(insert(Attention).from_select(list(values), delivered))

@@ -1,7 +1,7 @@
 """Pages that begin with what is shown, and look at so many copies as one page may cost."""
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 
 from tests import makers
 from webapp.bulk_email.models import BulkEmail
@@ -75,3 +75,22 @@ def test_a_word_that_is_rare_ends_a_page_after_so_many_copies(email) -> None:
 
 def test_who_opened_it_is_found_without_a_look_at_the_others(email) -> None:
     assert [len(page) for page in pages(email, Selection(show="opened"))] == [5] * 4
+
+
+def test_who_opened_it_is_read_from_an_index_in_the_order_of_the_copies(email) -> None:
+    email_id, connection, looks = email.id, db.session.connection(), []
+    is_sqlite = connection.dialect.name == "sqlite"
+    if not is_sqlite:  # so few it would rather read all of
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+
+    def notice(connection, cursor, statement, parameters, context, is_many) -> None:
+        looks.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", notice)
+    paging.page(email_id, Selection(show="opened"), "", 5)
+    event.remove(connection, "before_cursor_execute", notice)
+
+    explain = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN "
+    assert len(looks) == 1
+    plan = str(connection.exec_driver_sql(explain + looks[0][0], looks[0][1]).all())
+    assert "ix_attentions_bulk_email_id_opened_by_recipient_id" in plan

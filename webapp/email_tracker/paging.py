@@ -44,7 +44,7 @@ def page(
     ways, rest = _ways(bulk_email_id, selection)
     end = _end_of_look(ways, after) if rest else None
     found = _first(ways, rest, (after, end), size + 1)
-    if end is not None and len(found) <= size:
+    if end is not None and len(found) <= size and not before:
         narrowed = narrowing.narrow(bulk_email_id, selection)
         if narrowed is not None:
             found, end = _all_of(narrowed.ids(bulk_email_id), selection, after, size + 1), None
