@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.mail.notices import AUTO_REPLIES, COMPLAINT, DAEMON, NOTICES, ORDINARY, dsn, expected
-from webapp.mail import bounces
+from webapp.mail import bounces, reading_flufl, reading_prose
 from webapp.mail.bounces import Kind
 from webapp.mail.causes import Cause
 from webapp.mail.findings import MAX_RECIPIENTS, Verdict
@@ -318,6 +318,24 @@ def test_a_mail_of_nothing_but_parts_is_not_walked_through_again_and_again(monke
     head = dsn().partition(b"--b\n")[0]
     assert bounces.read(head + b"--b\n\n\n" * 120_000).kind is Kind.BOUNCE
     assert max(walked, default=0) <= 250
+
+
+def test_the_words_of_a_report_are_looked_through_once_for_all_its_recipients():
+    block = b"Final-Recipient: rfc822; p%d@example.org\nAction: failed\nStatus: 5.0.0\n\n"
+    head, _, rest = dsn().partition(b"Original-Recipient")
+    words = b"".join(b"p%d@example.org\nUser unknown\n" % number for number in range(500))
+    head = head.replace(b"See below.\n", words)
+    raw = head + b"".join(block % number for number in range(500)) + b"Original-Recipient" + rest
+    reading_prose._indexed.cache_clear()
+    causes = {found.cause for found in bounces.read(raw).findings[:500]}
+    assert (causes, reading_prose._indexed.cache_info().misses) == ({Cause.MAILBOX_DISABLED}, 1)
+
+
+def test_the_fall_back_reads_no_more_lines_than_a_notice_has():
+    qmail = b"From: a@b.example\n\nHi. This is the qmail-send program at b.example.\n"
+    qmail += b"%s\n<a@c.example>:\nNo.\n"
+    assert reading_flufl.addresses(qmail % b"\n") == ([], ["a@c.example"])
+    assert reading_flufl.addresses(qmail % (b"\n" * 5000)) == ([], [])
 
 
 @settings(max_examples=150, deadline=None)

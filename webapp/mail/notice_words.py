@@ -98,15 +98,15 @@ DELAYS = _any(
 )
 # where the returned mail begins, when its headers do not show it
 DIVIDERS = _any(
-    r"^\W{0,10}[-=_*~|]{2,}.{0,40}(original|returned|unsent|undelivered|copy of|rejected|オリジナル"
-    r"|元の)"
+    r"^\W{0,10}[-=_*~|]{2,}+.{0,40}(original|returned|unsent|undelivered|copy of|rejected"
+    r"|オリジナル|元の)"
     r".{0,12}(message|mail|e-?mail|header|text|メール|メッセージ)",
     r"^\W{0,10}(the |your |a copy of the )?(original|returned|unsent|undelivered) (message|mail"
     r"|e-?mail)"
     r"\b.{0,40}(follow|below|attached|header|[:-]\s*$)",
     r"^\W{0,10}((included )?(is|below is) a copy|message (headers?|text) follow)|below this line",
     r"(first part|headers?|copy) of (the|your) (original )?(message|mail)\b.{0,40}$",
-    r"^\W{0,10}[-=_*~|]{2,}.{0,20}(mensaje|nachricht|message|mensagem) (origin|adjunt|d'origine)",
+    r"^\W{0,10}[-=_*~|]{2,}+.{0,20}(mensaje|nachricht|message|mensagem) (origin|adjunt|d'origine)",
 )
 # how a person begins or ends a letter; a machine may as well, but under its own name
 GREETINGS = re.compile(

@@ -5,6 +5,7 @@ those who sent the mail, or the notice, count only where no others stand.
 """
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,11 +18,13 @@ MAX_LINES = 3000
 MAX_LINE = 600
 MAX_REPLY = 1500
 
+_OUTSIDE = r"\s<>@;,:()\[\]\"'`|=/\\（）：；，。、「」【】《》"  # what no local part has
 _ADDRESS = (
-    r"(?:[^\s<>@;,:()\[\]\"'`|=/\\（）：；，。、「」【】《》]{1,100}"
-    r"|\"[^\"\n]{1,64}\")@[a-zA-Z0-9](?:[\w.-]{0,250}\w)?"
+    rf"(?:[^{_OUTSIDE}]{{1,100}}|\"[^\"\n]{{1,64}}\")@"
+    r"[a-zA-Z0-9](?:[\w.-]{0,250}\w)?"
 )
-_ANYWHERE = re.compile(_ADDRESS)
+# from where a word begins: a long one is tried once, not from each of its letters
+_ANYWHERE = re.compile(rf"(?<![^{_OUTSIDE}]){_ADDRESS}")
 # "<ann@x.org>:", "  * ann@x.org", "1. 'ann@x.org' (reason)"
 _AT_START = re.compile(
     rf"^[\s>*|#・■□●-]{{0,20}}(?:\d{{1,3}}[.)]\s*)?(?:smtp:|mailto:|rfc822;)?[\"'<(\[（「]{{0,3}}"
@@ -110,22 +113,35 @@ def _findings(letter: Letter, lines: list[str], places: list[_Place]) -> list[Fi
 
 
 def _lines(letter: Letter) -> list[str]:
-    return [line[:MAX_LINE] for line in letter.text.split("\n")[:MAX_LINES]]
+    return _lines_of(letter.text)
+
+
+def _lines_of(text: str) -> list[str]:
+    return [line[:MAX_LINE] for line in text.split("\n", MAX_LINES)[:MAX_LINES]]
 
 
 def said_of(letter: Letter, address: str) -> str:
     """What the words to people say of an address that the report's fields name."""
-    lines = _lines(letter)
-    local = address.lower().split("@")[0]
-    place = _where(address, lines)
-    if not place.rest and not any(local in line.lower() for line in lines):
+    lines, lower, at_starts = _indexed(letter.text)
+    address = address.lower()
+    wanted = address if address in lower else address.split("@")[0] or address
+    before, said, behind = lower.partition(wanted)
+    if not said:
         return ""
-    others = (
-        number
-        for number, line in enumerate(lines)
-        if number > place.line and _AT_START.match(line) and address.lower() not in line.lower()
-    )
-    return _reply(lines, place, next(others, len(lines)))
+    number = before.count("\n")
+    length = len(behind.partition("\n")[0])
+    place = _Place(number, address, lines[number][-length:] if length else "")
+    others = at_starts[bisect(at_starts, number) :]
+    following = (each for each in others if address not in lines[each].lower())
+    return _reply(lines, place, next(following, len(lines)))
+
+
+@lru_cache(maxsize=2)  # a report asks for a thousand people
+def _indexed(text: str) -> tuple[list[str], str, list[int]]:
+    """The lines, all of them in lower case, and the numbers of those that an address begins."""
+    lines = _lines_of(text)
+    at_starts = [number for number, line in enumerate(lines) if _AT_START.match(line)]
+    return lines, "\n".join([*lines, ""]).lower(), at_starts
 
 
 def names_somebody(letter: Letter) -> bool:
@@ -184,7 +200,7 @@ def _own_addresses(letter: Letter) -> set[str]:
 
 def _at_starts(lines: list[str]) -> Iterator[_Place]:
     for number, line in enumerate(lines):
-        match = _AT_START.match(line) if "@" in line else None
+        match = _AT_START.match(line) if _has_address(line) else None
         if match is None or _ABOUT_OTHERS.search(line) or _STARTS_SENTENCE.match(match[2]):
             continue
         address = reading_dsn.tidy(match[1])
@@ -213,9 +229,13 @@ def _announced(letter: Letter, lines: list[str]) -> Iterator[_Place]:
             until = 0
 
 
+def _has_address(line: str) -> bool:
+    return "@" in line and _ANYWHERE.search(line) is not None
+
+
 def _matching(lines: list[str], pattern: re.Pattern) -> Iterator[_Place]:
     for number, line in enumerate(lines):
-        if "@" not in line or _ABOUT_OTHERS.search(line):
+        if not _has_address(line) or _ABOUT_OTHERS.search(line):
             continue
         for match in pattern.finditer(line):
             address = reading_dsn.tidy(next(group for group in match.groups() if group))
@@ -225,7 +245,7 @@ def _matching(lines: list[str], pattern: re.Pattern) -> Iterator[_Place]:
 
 def _where_it_fails(lines: list[str]) -> Iterator[_Place]:
     for number, line in enumerate(lines):
-        if "@" not in line or _ABOUT_OTHERS.search(line):
+        if not _has_address(line) or _ABOUT_OTHERS.search(line):
             continue
         if notice_words.FAILURES.search(line.lower()):
             for raw in _ANYWHERE.findall(line):
