@@ -26,9 +26,9 @@ def test_who_will_not_get_it_is_named_with_the_reason(draft) -> None:
     found = checking.check(draft)
 
     assert found.can_be_sent
-    assert [(each.address, each.reason) for each in found.unreachable] == [
-        ("", "There is no address."),
-        ("ANN@x.test", "duplicate"),
+    assert [(each.name, each.address, each.reason) for each in found.unreachable] == [
+        ("Cy", "", "There is no address."),
+        ("Ann", "ANN@x.test", "duplicate"),
     ]
 
 

@@ -77,6 +77,7 @@ def test_what_cannot_be_compiled_is_refused(draft, body) -> None:
     [
         (["Name"], ["name"]),
         (["First name", "Last name"], ["first_name", "last_name"]),
+        (["First Name", "Surname", "E-mail"], ["first_name", "surname"]),
         (["Full name", "First name"], ["full_name"]),
         (["Company name"], ["company_name"]),
         (["Town"], []),

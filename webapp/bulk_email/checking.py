@@ -1,6 +1,6 @@
 """Pre-flight on the real records: who will not get it and why, before anything is sent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -25,6 +25,7 @@ class Trouble:
     """One record that will not get the email as it is."""
 
     record_id: int
+    name: str
     address: str
     reason: str
 
@@ -58,12 +59,12 @@ def check(draft: BulkEmail) -> Check:
     if problems or counts is None:
         return Check(problems, counts, _unreachable(draft) if counts else [], [], 0, 0, 0, [])
     template = freezing.compiled(freezing.freeze(draft), lambda token: {})
-    failing, sizes = [], []
+    failing, sizes, keys = [], [], freezing.name_fields(draft.form)
     for record_id, address, values in _recipients(draft):
         try:
             sizes.append((_html_bytes(_fill(template, address, values)), record_id))
         except ValueError as error:  # MergeError, HeaderError
-            failing.append(Trouble(record_id, address, str(error)))
+            failing.append(Trouble(record_id, _name(values, keys), address, str(error)))
     sizes.sort()
     picks = [sizes[-1], sizes[0], sizes[len(sizes) // 2]] if sizes else []
     return Check(
@@ -106,9 +107,8 @@ def preview(draft: BulkEmail, record: Record) -> Preview:
     row = db.session.execute(
         select(rows.c.address, rows.c.cause, rows.c.reason).where(rows.c.record_id == record.id)
     ).first()
-    names = [str(record.values.get(key) or "") for key in frozen["name_fields"]]
     return Preview(
-        name=" ".join(filter(None, names)),
+        name=_name(record.values, frozen["name_fields"]),
         address=row.address if row else "",
         withheld=(row.reason or row.cause or "") if row else "It is not selected.",
         subject=merging.render(frozen["subject"], values),
@@ -157,12 +157,20 @@ def _recipients(draft: BulkEmail) -> Iterator[tuple[int, str, dict]]:
 def _unreachable(draft: BulkEmail) -> list[Trouble]:
     rows = audience.judged(draft).subquery()
     found = db.session.execute(
-        select(rows.c.record_id, rows.c.address, rows.c.cause, rows.c.reason)
+        select(rows.c.record_id, rows.c["values"], rows.c.address, rows.c.cause, rows.c.reason)
         .where(rows.c.cause.is_not(None))
         .order_by(rows.c.record_id)
         .limit(SHOWN)
     )
-    return [Trouble(row.record_id, row.address, row.reason or row.cause) for row in found]
+    keys = freezing.name_fields(draft.form)
+    return [
+        Trouble(record_id, _name(values, keys), address, reason or cause)
+        for record_id, values, address, cause, reason in found
+    ]
+
+
+def _name(values: Mapping[str, object], keys: Sequence[str]) -> str:
+    return " ".join(filter(None, [str(values.get(key) or "") for key in keys]))
 
 
 def _html_bytes(message: Message) -> int:

@@ -10,7 +10,15 @@ from webapp.lib import addresses
 from webapp.mail import linking, merging, template
 
 _OPENING = re.compile(r"\{(?=[{%])")
-NAME_KEYS = (("name",), ("full_name",), ("first_name", "last_name"), ("firstname", "lastname"))
+NAME_KEYS = (
+    ("name",),
+    ("full_name",),
+    ("first_name", "last_name"),
+    ("firstname", "lastname"),
+    ("first_name", "surname"),
+    ("forename", "surname"),
+    ("given_name", "family_name"),
+)
 
 
 def freeze(bulk_email: BulkEmail) -> dict:
