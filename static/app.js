@@ -136,6 +136,54 @@ document.addEventListener("htmx:error", (event) => {
 openDialogs();
 stampUpdates(document);
 
+// a draft saves itself a little after what is typed: until then it says so, and leaving saves at once
+const RETRY_MS = 5000;
+let edits = 0;
+let editsAsked = 0; // how many the last request to save them has in it
+
+function sayUnsaved(sentence = "Saving …") {
+  const part = document.getElementById("saved");
+  part.dataset.unsaved = "";
+  if (part.textContent !== sentence) part.textContent = sentence;
+}
+
+function saveAgainLater(form) {
+  setTimeout(() => form.isConnected && htmx.trigger(form, "change"), RETRY_MS);
+}
+
+const isDraft = (event) => event.detail.ctx?.sourceElement.id === "compose";
+
+document.addEventListener("input", (event) => {
+  if (!event.target.name || !event.target.closest("#compose")) return;
+  edits += 1;
+  sayUnsaved();
+});
+document.addEventListener("htmx:before:request", (event) => {
+  if (isDraft(event)) editsAsked = edits;
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  if (!isDraft(event)) return;
+  const { response, sourceElement } = event.detail.ctx;
+  if (response.status >= 500) saveAgainLater(sourceElement); // the answer says why
+  else if (edits > editsAsked) sayUnsaved();
+});
+document.addEventListener("htmx:error", (event) => {
+  if (!isDraft(event)) return;
+  sayUnsaved("Not saved yet. Trying again …");
+  saveAgainLater(event.detail.ctx.sourceElement);
+});
+
+let editsTaken = 0; // how many were saved by leaving
+
+function saveWhileLeaving() {
+  const form = document.querySelector("#saved[data-unsaved]") && document.getElementById("compose");
+  if (!form || editsTaken === edits) return;
+  editsTaken = edits;
+  fetch(form.action, { method: "POST", body: new FormData(form), keepalive: true }).catch(() => {});
+}
+window.addEventListener("beforeunload", saveWhileLeaving);
+document.addEventListener("visibilitychange", () => document.hidden && saveWhileLeaving());
+
 // a merge field goes where the cursor was last, in subject or text, with its fall-back
 let written = "body";
 document.addEventListener("focusin", (event) => {

@@ -9,6 +9,8 @@ from tests.browser.acting import HOME, add_bulk_email, dialog, sign_in
 from tests.browser.conftest import Installation
 from webapp.lib import clock
 
+TRIES = 20  # page loads; what is sent while leaving may come in after the next page
+
 # the tests of this file are one story, in order, in one installation
 
 
@@ -38,7 +40,40 @@ def test_1_a_draft_saves_itself_with_fields_from_the_picker(
     expect(text).to_have_value('Dear {{ first_name | default: "friend" }}')
 
 
-def test_2_what_was_just_typed_is_in_the_preview(page: Page, installation: Installation) -> None:
+def test_2_leaving_at_once_saves_what_was_typed(page: Page, installation: Installation) -> None:
+    sign_in(page, installation)
+    page.goto(installation.path(HOME + "/emails/1/compose"))
+    text = page.get_by_label("Text", exact=True)
+    text.press("Control+End")
+    text.press_sequentially(", hello")
+    expect(page.get_by_role("status").filter(has_text="Saving …")).to_be_visible()
+    page.goto(installation.path(HOME + "/emails"))
+
+    for _ in range(TRIES):
+        page.goto(installation.path(HOME + "/emails/1/compose"))
+        if text.input_value().endswith(", hello"):
+            break
+    expect(text).to_have_value('Dear {{ first_name | default: "friend" }}, hello')
+
+
+def test_3_a_save_that_reached_no_server_is_said_and_tried_again(
+    page: Page, installation: Installation
+) -> None:
+    sign_in(page, installation)
+    page.goto(installation.path(HOME + "/emails/1/compose"))
+    page.route("**/compose", lambda save: save.abort(), times=1)
+    subject = page.get_by_label("Subject")
+    subject.press("End")
+    subject.press_sequentially("!")
+
+    status = page.get_by_role("status")
+    expect(status.filter(has_text="Not saved yet. Trying again …")).to_be_visible()
+    expect(status.filter(has_text=re.compile("^Saved"))).to_be_visible()
+    page.reload()
+    expect(subject).to_have_value(re.compile("!$"))
+
+
+def test_4_what_was_just_typed_is_in_the_preview(page: Page, installation: Installation) -> None:
     sign_in(page, installation)
     page.goto(installation.path(HOME + "/emails/1/compose"))
     text = page.get_by_label("Text", exact=True)
@@ -47,7 +82,7 @@ def test_2_what_was_just_typed_is_in_the_preview(page: Page, installation: Insta
     page.get_by_role("button", name="Preview").click()
 
     frame = dialog(page).frame_locator("iframe")
-    expect(frame.get_by_text(re.compile("Dear .+, this was just typed."))).to_be_visible()
+    expect(frame.get_by_text(re.compile("Dear .+, hello, this was just typed."))).to_be_visible()
     name = dialog(page).locator("dd").first.text_content()
     dialog(page).get_by_role("link", name="Next person").click()
     expect(dialog(page).locator("dd").first).not_to_have_text(name or "")
@@ -55,7 +90,7 @@ def test_2_what_was_just_typed_is_in_the_preview(page: Page, installation: Insta
     expect(dialog(page).get_by_text("A test is on its way to alice@example.org.")).to_be_visible()
 
 
-def test_3_a_time_that_does_not_exist_is_said_and_mended(
+def test_5_a_time_that_does_not_exist_is_said_and_mended(
     page: Page, installation: Installation
 ) -> None:
     sign_in(page, installation)
@@ -74,7 +109,7 @@ def test_3_a_time_that_does_not_exist_is_said_and_mended(
     expect(page.get_by_role("link", name="Reschedule")).to_be_visible()
 
 
-def test_4_taken_back_it_is_a_draft(page: Page, installation: Installation) -> None:
+def test_6_taken_back_it_is_a_draft(page: Page, installation: Installation) -> None:
     sign_in(page, installation)
     page.goto(installation.path(HOME + "/emails/1"))
     page.get_by_role("link", name="Back to a draft").click()
