@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from tests import makers
 from tests.bulk_email.sent_again import ALL, copies, send
@@ -102,3 +103,21 @@ def test_only_what_is_bounded_is_counted_in_a_request(parent, monkeypatch) -> No
     raising.raise_statuses([raising.Change(done, Status.BOUNCED, Cause.GAVE_UP)])
     db.session.commit()
     assert not previewing.is_quick(parent, ALL)
+
+
+def test_who_has_the_same_address_is_found_by_it_and_not_among_all_who_got_it(parent) -> None:
+    connection, looks = db.session.connection(), []
+
+    def notice(connection, cursor, statement, parameters, context, is_many) -> None:
+        if "AS refusal" in statement:
+            looks.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", notice)
+    previewing.preview(parent, ALL)
+    event.remove(connection, "before_cursor_execute", notice)
+
+    explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
+    assert looks
+    for statement, parameters in looks:
+        plan = str(connection.exec_driver_sql(explain + statement, parameters).all())
+        assert "ix_recipients_bulk_email_id_status_changed_at_id" not in plan
