@@ -1,7 +1,7 @@
 """The tracker's pages over plain HTTP: each as a page, and as the part that htmx asks for."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from webapp.delivery.models import Recipient
 from webapp.delivery.recording import Said
 from webapp.email_tracker import paging
 from webapp.extensions import db
+from webapp.lib import clock
 from webapp.mail.causes import Cause
 from webapp.mail.reports import Report, ReportKind
 from webapp.plugins import catalogue, installing
@@ -144,14 +145,20 @@ def test_unchanged_is_told_by_one_statement_that_looks_at_no_copies(
     assert not re.search("recipients|password|body", said[2])
 
 
-def test_what_has_changed_is_read_at_once_and_not_column_by_column(app, email, sign_in, cast):
+def test_the_end_of_a_rest_is_news_though_nothing_is_written(
+    email, cast, sign_in, monkeypatch
+) -> None:
+    now = clock.now()
+    email.stage, email.connection.paused_until = Stage.PAUSED, now + timedelta(hours=1)
     client = sign_in(cast.bob)
-    asked = live_address(client.get(page_of(email, "/recipients")).text, "recipients")
-    say(app, "Ann", ReportKind.DELIVERED)
-    said = said_while(lambda: client.get(asked, headers=PART))
+    asked = live_address(client.get(page_of(email)).text, "overview")
+    assert client.get(asked, headers=PART).status_code == 204
 
-    assert len([statement for statement in said if "bulk_emails.tracked" in statement]) == 2
-    assert not [statement for statement in said if "FROM connections" in statement]
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=2))
+
+    renewed = client.get(asked, headers=PART)
+    assert renewed.status_code == 200
+    assert client.get(live_address(renewed.text, "overview"), headers=PART).status_code == 204
 
 
 def test_what_is_settled_asks_no_more(app, email, cast, sign_in) -> None:

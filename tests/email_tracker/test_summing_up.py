@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from tests import makers
+from webapp.bulk_email import listing
 from webapp.bulk_email.models import BulkEmail
 from webapp.delivery import grouping, raising, tallying
 from webapp.delivery.models import MailDomain, Recipient, Tally
@@ -132,7 +133,7 @@ def test_what_is_new_is_counted_again_but_not_at_once(large) -> None:
 
 def test_the_mark_tells_of_newer_counts(large) -> None:
     tally = db.session.get(Tally, large.id)
-    assert summing_up.mark(large, tally) == ("-never", False)
+    assert summing_up.mark(listing.glimpse_of(large, tally)) == ("-never", False)
     summing_up.count(large.id)
-    mark, is_current = summing_up.mark(large, db.session.get(Tally, large.id))
+    mark, is_current = summing_up.mark(listing.glimpse_of(large, db.session.get(Tally, large.id)))
     assert (mark != "-never", is_current) == (True, True)

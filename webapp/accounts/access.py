@@ -2,20 +2,26 @@
 
 from flask import abort, g
 from flask_security.core import current_user
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import contains_eager
 
 from webapp.accounts.models import Member, Role, Workspace
 from webapp.extensions import db
 
-# Who is signed in, as a member of one workspace. Built once, as are those made of it: to build and
-# to look at a statement takes as long as running it, and every poll asks.
-MEMBER = (
-    select(Member)
-    .join(Member.workspace)
-    .options(contains_eager(Member.workspace))
-    .where(Workspace.slug == bindparam("slug"), Member.user_id == bindparam("user_id"))
-)
+
+def of_member(*wanted: object) -> Select:
+    """A statement that asks what is `wanted` of whoever is signed in, as a member of one workspace,
+    and of that workspace. Build it once: to build and to look at one takes as long as to run it."""
+    is_theirs = Member.user_id == bindparam("user_id")
+    return (
+        select(*wanted)
+        .select_from(Member)
+        .join(Member.workspace)
+        .where(Workspace.slug == bindparam("slug"), is_theirs)
+    )
+
+
+MEMBER = of_member(Member).options(contains_eager(Member.workspace))
 
 
 def enter(workspace_slug: str, at_least: Role = Role.VIEWER) -> Workspace:
@@ -30,14 +36,19 @@ def enter(workspace_slug: str, at_least: Role = Role.VIEWER) -> Workspace:
 def enter_with(statement: Select, workspace_slug: str, at_least: Role, **values: object) -> tuple:
     """As enter(): the workspace, and what else `statement` asks, which is MEMBER with more columns
     and `values` for its own parameters."""
-    asked = {"slug": workspace_slug, "user_id": current_user.id, **values}
-    found = db.session.execute(statement, asked).one_or_none()
+    found = look(statement, workspace_slug, **values)
     if found is None:
         abort(404)
     g.member = member = found[0]
     if not Role(member.role).includes(at_least):
         abort(403)
     return member.workspace, *found[1:]
+
+
+def look(statement: Select, workspace_slug: str, **values: object) -> Row | None:
+    """What `statement`, made by of_member(), finds; None to strangers."""
+    asked = {"slug": workspace_slug, "user_id": current_user.id, **values}
+    return db.session.execute(statement, asked).one_or_none()
 
 
 def is_allowed(at_least: Role) -> bool:

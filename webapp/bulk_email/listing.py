@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from webapp.accounts.models import Workspace
 from webapp.bulk_email import measuring, scheduling, watching, wording
@@ -22,6 +22,18 @@ LIVE = (Stage.SCHEDULED, Stage.PREPARING, Stage.SENDING)
 OVER = (Stage.FINISHED, Stage.CANCELLED)
 
 Children = dict[int, list[tuple[BulkEmail, Tally | None]]]
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What a poll sees of an email. `version` is what version_of() says; `selected` and
+    `tally_version` are 0 before there are copies."""
+
+    email_id: int
+    tracked: bool
+    version: str
+    tally_version: int
+    selected: int
 
 
 @dataclass(frozen=True)
@@ -225,12 +237,32 @@ def version(workspace: Workspace) -> str:
     return f"{row[0]}-{changed}-{row[2]}-{asked[0]}-{asked[1]}-{speeds}"
 
 
+def glimpse_of(bulk_email: BulkEmail, tally: Tally | None) -> Glimpse:
+    """The Glimpse of an email that has been read."""
+    return Glimpse(
+        email_id=bulk_email.id,
+        tracked=bulk_email.tracked,
+        version=version_of(bulk_email, tally),
+        tally_version=tally.version if tally else 0,
+        selected=tally.selected if tally else 0,
+    )
+
+
 def version_of(bulk_email: BulkEmail, tally: Tally | None) -> str:
     """Changes with everything the page of one email shows."""
     connection, now = bulk_email.connection, clock.now()
     is_resting = connection is not None and connection.is_resting(now)
     over = f"-over-{pausing.usable(connection, now).id}" if is_resting else ""
-    pause = connection.paused_until.timestamp() if connection and connection.paused_until else 0
+    paused_until = connection.paused_until if connection else None
+    still = still_version(bulk_email, tally.version if tally else 0, paused_until)
+    return f"{still}{over}{watching.mark(bulk_email)}"
+
+
+def still_version(
+    bulk_email: BulkEmail | Row, tally_version: int, paused_until: datetime | None
+) -> str:
+    """The same of an email that is not being sent now, and whose Connection does not rest. Of the
+    email only the stage and scheduled_at are looked at."""
+    pause = paused_until.timestamp() if paused_until else 0
     late = "-late" if scheduling.is_missed(bulk_email) else ""
-    version = tally.version if tally else 0
-    return f"{version}-{bulk_email.stage}-{pause:.0f}{over}{late}{watching.mark(bulk_email)}"
+    return f"{tally_version}-{bulk_email.stage}-{pause:.0f}{late}"

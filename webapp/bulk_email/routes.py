@@ -107,11 +107,11 @@ def head(slug: str, email_id: int) -> Response:
 def traffic(slug: str, email_id: int) -> Response:
     """What goes over the wire alone, for its own refreshing; 204 while nothing has changed."""
     glimpse = glance(slug, email_id)
-    if request.args.get("version") == listing.version_of(glimpse, glimpse.tally):
+    if glimpse is not None and request.args.get("version") == glimpse.version:
         return Response(status=204)
+    workspace, email = enter_email(slug, email_id)
     if not wants_part():
         return see_other(url_for("bulk_email.show", slug=slug, email_id=email_id))
-    workspace, email = enter_email(slug, email_id)
     return render("bulk_email/_traffic_live.html", workspace=workspace, **traffic_context(email))
 
 

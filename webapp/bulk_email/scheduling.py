@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from webapp.accounts.models import User, Workspace
 from webapp.bulk_email import composing, freezing, sending
@@ -89,7 +89,7 @@ def unschedule(bulk_email: BulkEmail, by: User) -> bool:
     )
 
 
-def is_missed(bulk_email: BulkEmail) -> bool:
+def is_missed(bulk_email: BulkEmail | Row) -> bool:
     """Whether its time is over by so much that a person must say what becomes of it."""
     at = bulk_email.scheduled_at
     return bulk_email.stage == Stage.SCHEDULED and at is not None and at < _latest()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.columns import BigId, Encrypted, Json, UtcDateTime
@@ -488,9 +489,10 @@ class Tally(db.Model):
     doubles: Mapped[int] = mapped_column(default=0)  # of the withheld: left out from the start
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
-    @property
+    @hybrid_property
     def selected(self) -> int:
-        """Everybody selected, failures included: the books balance because this is their sum."""
+        """Everybody selected, failures included: the books balance because this is their sum. Of
+        the class it is an expression for a statement."""
         return sum(getattr(self, status.value) for status in Status)
 
 

@@ -11,6 +11,7 @@ from webapp import queue
 from webapp.accounts.access import is_allowed
 from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import listing, watching
+from webapp.bulk_email.listing import Glimpse
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.bulk_email.routes import traffic_context
 from webapp.delivery import selecting, suppressing, tallying
@@ -138,18 +139,18 @@ def overview_context(bulk_email: BulkEmail) -> dict:
         "follows": attention.follows(bulk_email, figures.attention if figures else None),
         "sections": drawing.sections(figures.moments, bulk_email.started_at) if figures else [],
         "traffic": watching.traffic(bulk_email),
-        "version": overview_version(bulk_email, tally),
+        "version": overview_version(listing.glimpse_of(bulk_email, tally)),
         "is_live": not (is_current and listing.is_settled(bulk_email, tally)),
     }
 
 
-def overview_version(bulk_email: BulkEmail, tally: Tally | None) -> str:
+def overview_version(glimpse: Glimpse) -> str:
     """Changes with everything the Overview shows; no look at the copies. Where the counts of a
     large email are of yesterday, newer ones are asked for."""
-    mark, is_current = summing_up.mark(bulk_email, tally)
+    mark, is_current = summing_up.mark(glimpse)
     if not is_current:
-        queue.wake(jobs.sum_up, bulk_email.id)
-    return listing.version_of(bulk_email, tally) + mark
+        queue.wake(jobs.sum_up, glimpse.email_id)
+    return glimpse.version + mark
 
 
 def _groups(bulk_email: BulkEmail, figures: Figures) -> list[dict]:

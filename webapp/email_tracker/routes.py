@@ -1,6 +1,7 @@
 """The live parts of the tracker, a copy in place, and the commands for doubtful copies."""
 
 from collections.abc import Callable
+from operator import attrgetter
 
 from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
 from flask_security.core import current_user
@@ -11,8 +12,9 @@ from webapp import queue
 from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.bulk_email import jobs as sending_jobs
-from webapp.bulk_email import listing, sending
+from webapp.bulk_email import sending
 from webapp.bulk_email.access import enter_email, glance
+from webapp.bulk_email.listing import Glimpse
 from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.routes import email_context, list_context, own_panels
 from webapp.bulk_email.routes_compose import framed
@@ -36,18 +38,13 @@ def enter_tracked(
 
 
 def _is_unchanged(
-    slug: str,
-    email_id: int,
-    version_of: Callable[[BulkEmail, Tally | None], str] = listing.version_of,
+    slug: str, email_id: int, version_of: Callable[[Glimpse], str] = attrgetter("version")
 ) -> bool:
-    """Find and allow, and one look at the version; none at the copies, nor at what is shown."""
+    """One look at the version, none at the copies nor at what is shown. Not for those who may not
+    look, nor of an email that is not tracked: enter_tracked() comes next."""
     asked = request.args.get("version")
-    if not asked:
-        return False
-    email = glance(slug, email_id, PLUGIN.name)
-    if not email.tracked:
-        abort(404)
-    return asked == version_of(email, email.tally)
+    glimpse = glance(slug, email_id, PLUGIN.name) if asked else None
+    return glimpse is not None and glimpse.tracked and asked == version_of(glimpse)
 
 
 @email_tracker.get("/w/<slug>/emails/<int:email_id>/live/recipients")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, case, cast, delete, extract, func, insert, select
 
+from webapp.bulk_email.listing import Glimpse
 from webapp.bulk_email.models import BulkEmail
 from webapp.columns import domain_part
 from webapp.delivery import failing, selecting
@@ -108,17 +109,20 @@ def figures(bulk_email: BulkEmail, tally: Tally | None) -> tuple[Figures | None,
     return _read(kept.data, kept.computed_at), kept.version == tally.version
 
 
-def mark(bulk_email: BulkEmail, tally: Tally | None) -> tuple[str, bool]:
+def mark(glimpse: Glimpse) -> tuple[str, bool]:
     """(a text that changes when there are newer counts of a large email, whether they are as of
     now): one look at one row."""
-    if tally is None or tally.selected <= COUNTED_AT_ONCE:
+    if glimpse.selected <= COUNTED_AT_ONCE:
         return "", True
     kept = db.session.execute(
-        select(Insight.computed_at, Insight.version).where(Insight.bulk_email_id == bulk_email.id)
+        select(Insight.computed_at, Insight.version).where(
+            Insight.bulk_email_id == glimpse.email_id
+        )
     ).first()
     if kept is None:
         return "-never", False
-    return f"-{kept.computed_at.timestamp():.2f}", kept.version == tally.version
+    is_current = kept.version == glimpse.tally_version
+    return f"-{kept.computed_at.timestamp():.2f}", is_current
 
 
 def count(bulk_email_id: int) -> bool:
