@@ -145,6 +145,19 @@ def test_unchanged_is_told_by_one_statement_that_looks_at_no_copies(
     assert not re.search("recipients|password|body", said[2])
 
 
+def test_the_right_version_opens_nothing_to_strangers_or_without_the_plugin(
+    email, cast, sign_in
+) -> None:
+    email.stage = Stage.PAUSED
+    bob, charlie = sign_in(cast.bob), sign_in(cast.charlie)
+    asked = live_address(bob.get(page_of(email)).text, "overview")
+    assert bob.get(asked, headers=PART).status_code == 204
+
+    assert charlie.get(asked, headers=PART).status_code == 404
+    installing.uninstall(cast.workspace, catalogue.find("email_tracker"), cast.alice)
+    assert bob.get(asked, headers=PART).status_code == 404
+
+
 def test_the_end_of_a_rest_is_news_though_nothing_is_written(
     email, cast, sign_in, monkeypatch
 ) -> None:
