@@ -166,6 +166,8 @@ def test_7_the_subject_loads_in_place_and_the_books_balance(
     expect(page.get_by_text(re.compile(r"\d+/10 delivered"))).to_be_visible()
     assert re.search(r"/emails/\d+$", page.url)
     assert page.evaluate("window.same") is True
+    bar, title = page.locator(".topbar").bounding_box(), page.get_by_role("heading", name=SUBJECT)
+    assert title.bounding_box()["y"] > bar["height"]  # not behind it
     selected, *parts = books(page)
     assert selected == sum(parts) == 10
     here = page.url
