@@ -4,6 +4,7 @@ from sqlalchemy import delete, select
 
 from webapp.delivery.models import Arrival, Attempt, Event, Recipient
 from webapp.delivery.models_following import Attention, LinkClick
+from webapp.delivery.models_people import OtherName, Person
 from webapp.extensions import db
 
 CHUNK = 2_000
@@ -16,7 +17,7 @@ _BY_COPY = (
 
 
 def purge_some(workspace_id: int) -> bool:
-    """Delete some copies, then Arrivals; whether there were any. Not committed."""
+    """Delete some copies, then Arrivals and people; whether there were any. Not committed."""
     ids = db.session.scalars(
         select(Recipient.id).where(Recipient.workspace_id == workspace_id).limit(CHUNK)
     ).all()
@@ -25,8 +26,11 @@ def purge_some(workspace_id: int) -> bool:
     db.session.execute(delete(Recipient).where(Recipient.id.in_(ids)))
     if ids:
         return True
-    arrivals = db.session.scalars(
-        select(Arrival.id).where(Arrival.workspace_id == workspace_id).limit(CHUNK)
-    ).all()
-    db.session.execute(delete(Arrival).where(Arrival.id.in_(arrivals)))
-    return bool(arrivals)
+    for model in (Arrival, Person, OtherName):
+        ids = db.session.scalars(
+            select(model.id).where(model.workspace_id == workspace_id).limit(CHUNK)
+        ).all()
+        db.session.execute(delete(model).where(model.id.in_(ids)))
+        if ids:
+            return True
+    return False
