@@ -16,7 +16,7 @@ from webapp.delivery.selecting import Selection
 from webapp.email_tracker import people
 from webapp.extensions import db
 
-MOST = 5_000
+MOST = 3_000
 _TRIGRAM = re.compile(r"[^\W_]{3}")  # what the indexes of words know on both databases
 
 

@@ -19,7 +19,7 @@ from webapp.email_tracker import narrowing
 from webapp.extensions import db
 from webapp.forms import grid
 
-LOOK = 5_000
+LOOK = 2_500
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def page(
     cursor: the copies after it were not looked at."""
     after, before = _read(cursor)
     ways, rest = _ways(bulk_email_id, selection)
-    end = _end_of_look(ways, after) if rest else None
+    look = 2 * LOOK if before else LOOK  # who goes on does not ask the people again
+    end = _end_of_look(ways, after, look) if rest else None
     found = _first(ways, rest, (after, end), size + 1)
     if end is not None and len(found) <= size and not before:
         narrowed = narrowing.narrow(bulk_email_id, selection)
@@ -50,7 +51,7 @@ def page(
             found, end = _all_of(narrowed.ids(bulk_email_id), selection, after, size + 1), None
     if len(found) > size:
         return found[:size], grid.make_cursor([found[size - 1].id, before])
-    return found, grid.make_cursor([end, before + LOOK]) if end else ""
+    return found, grid.make_cursor([end, before + look]) if end else ""
 
 
 def looked_at(cursor: str) -> int:
@@ -82,10 +83,12 @@ def _ways(bulk_email_id: int, selection: Selection) -> tuple[list[_Way], list[Co
     return ways, rest
 
 
-def _end_of_look(ways: Sequence[_Way], after: int) -> int | None:
-    """The id of the last copy that is looked at; None: all of them are."""
-    ids = union_all(*(way.ids(after) for way in ways)).order_by("id")
-    found = db.session.scalars(ids.offset(LOOK - 1).limit(2)).all()
+def _end_of_look(ways: Sequence[_Way], after: int, look: int) -> int | None:
+    """The id of the last copy of `look` that are looked at; None: all of them are."""
+    # so many of each: PostgreSQL would sort all of them rather than merge the indexes
+    parts = [way.ids(after).order_by(way.id).limit(look + 1).subquery() for way in ways]
+    ids = union_all(*(select(part) for part in parts)).order_by("id")
+    found = db.session.scalars(ids.offset(look - 1).limit(2)).all()
     return found[0] if len(found) > 1 else None
 
 
