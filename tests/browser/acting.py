@@ -61,7 +61,8 @@ def import_people(page: Page, path: Path, count: int) -> None:
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("heading", name="Which column goes where?")).to_be_visible()
     page.get_by_role("button", name="Import").click()
-    expect(page.get_by_text(f"{count} records imported")).to_be_visible(timeout=30000)
+    records = "1 record" if count == 1 else f"{count} records"
+    expect(page.get_by_text(f"{records} imported")).to_be_visible(timeout=30000)
 
 
 def compose(page: Page, subject: str, form: str, text: str = "Welcome.") -> None:
