@@ -56,7 +56,7 @@ def redis_url(worker_id: str) -> str:
     client.close()
     yield f"unix://{path}"
     server.terminate()
-    server.wait(10)
+    server.wait(30)
 
 
 def _redis_binary() -> str:

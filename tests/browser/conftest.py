@@ -87,7 +87,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     running = start_installation(tmp_path_factory.mktemp("up"))
     yield running
     running.process.send_signal(signal.SIGTERM)
-    running.process.wait(20)
+    running.process.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def test_workers_hear_the_same_destinations_at_once_and_none_is_turned_away(
     def work(number: int) -> None:
         heard = [(name, "450 4.3.2 slow down") for name in names[number:] + names[:number]]
         with app.app_context():
-            together.wait(10)
+            together.wait(60)
             slowing.hear(connection_id, heard, clock.now(), dict.fromkeys(names, 40.0))
             db.session.commit()
             db.session.remove()

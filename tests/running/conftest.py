@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).parent / "email-tracker"
 
 
-def until(holds: Callable[[], object], seconds: float = 20.0) -> object:
+def until(holds: Callable[[], object], seconds: float = 60.0) -> object:
     """What `holds()` returns once it is true; fails when it does not become so."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -71,7 +71,7 @@ class Up:
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/sign-in", timeout=5).read()
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/sign-in", timeout=30).read()
         except urllib.error.HTTPError:
             return True
         except OSError:

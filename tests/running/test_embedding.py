@@ -47,7 +47,7 @@ def test_a_server_left_behind_is_stopped(tmp_path: Path):
 
     embedding.prepare(server, tmp_path)
 
-    assert left.wait(5) == 0
+    assert left.wait(30) == 0
     assert not redis_socket(tmp_path).exists()
 
 

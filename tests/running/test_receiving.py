@@ -46,10 +46,10 @@ def client(app: Flask, request, return_path: str) -> Iterator[smtplib.SMTP]:
     )
     thread.start()
     kind = smtplib.LMTP if request.param else smtplib.SMTP
-    with kind("127.0.0.1", listening.getsockname()[1], timeout=10) as conversation:
+    with kind("127.0.0.1", listening.getsockname()[1], timeout=30) as conversation:
         yield conversation
     stop.set()
-    thread.join(10)
+    thread.join(30)
 
 
 def test_a_mail_to_a_return_path_is_stored_with_it(client, return_path: str):

@@ -40,7 +40,7 @@ class Receiver:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(30)
 
     @property
     def events(self) -> list[dict]:
@@ -89,14 +89,14 @@ class Playing:
     def __exit__(self, *_: object) -> None:
         self._call(self._sandbox.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(30)
         self._loop.close()
 
     def _call(self, coroutine) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     def connect(self, user: str | None = USER, password: str = SECRET) -> smtplib.SMTP:
-        relay = smtplib.SMTP("127.0.0.1", self.port, timeout=5)
+        relay = smtplib.SMTP("127.0.0.1", self.port, timeout=30)
         if user:
             relay.login(user, password)
         return relay
@@ -118,7 +118,7 @@ def make_mail(address: str, subject: str = "Hello", text: str = "Dear Ann") -> E
     return message
 
 
-def eventually(is_so: Callable[[], object], seconds: float = 10) -> None:
+def eventually(is_so: Callable[[], object], seconds: float = 60) -> None:
     """Wait for something that happens in another thread."""
     until = time.monotonic() + seconds
     while not is_so():

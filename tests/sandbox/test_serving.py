@@ -49,7 +49,7 @@ def test_asked_to_stop_it_ends_though_a_client_is_talking_and_keeps_every_mail(t
         relay.send_message(make_mail("ann@example.org"))
         relay.mail("a@acme.test")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
         relay.close()
     with browse(serving.file_of(tmp_path), {USER}) as browser:
         assert browser.count() == 1
