@@ -20,15 +20,25 @@ def explain() -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def events(name: str, file: Path) -> None:
     """Print the events in recorded posts of a provider: one JSON array, per post an array."""
-    requests = json.loads(file.read_text("utf-8"))
-    click.echo(json.dumps(explaining.explain_events(BY_NAME[name], requests), indent=1))
+    click.echo(json.dumps(explaining.explain_events(BY_NAME[name], _array(file)), indent=1))
 
 
 @explain.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def signatures(file: Path) -> None:
     """Print for each signed post in FILE whether it is authentic: one JSON array."""
-    click.echo(json.dumps(explaining_signatures.explain_signatures(file)))
+    found = explaining_signatures.explain_signatures(_array(file), file.parent)
+    click.echo(json.dumps(found))
+
+
+def _array(file: Path) -> list:
+    try:
+        found = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        raise click.ClickException(f"{file}: this is not JSON.") from None
+    if not isinstance(found, list):
+        raise click.ClickException(f"{file}: this is no JSON array of recorded posts.")
+    return found
 
 
 explain.add_command(explain_bounces)

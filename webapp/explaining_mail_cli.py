@@ -1,7 +1,6 @@
 """`email-tracker explain bounces` and `… replies`: what we make of mails and answers in a file."""
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +13,7 @@ from webapp.mail import bounces, findings, reading_replies, replies
 from webapp.mail.bounces import Kind, Reading
 from webapp.mail.causes import WORDS, Cause
 from webapp.mail.findings import Finding, Verdict
-from webapp.mail.replies import Reply
+from webapp.mail.replies import Outcome, Reply
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -44,6 +43,8 @@ def explain_replies(file: Path) -> None:
             int(code) if code.isascii() and code.isdecimal() and 200 <= int(code) < 600 else 550
         )
         verdict = replies.judge(Reply(number, text[4:]), at_recipient=True)
+        if verdict.outcome is Outcome.ACCEPTED:
+            found = replace(found, verdict=Verdict.DELIVERED, cause=None)
         if verdict.cause is Cause.OUR_SERVER and not found.is_nobody:  # as sending has it
             found = replace(found, cause=verdict.cause)
         said = _of_finding(found) | {"outcome": verdict.outcome}
@@ -57,20 +58,20 @@ def _mails(file: Path) -> Iterator[tuple[str, bytes]]:
     for line in _lines(file):
         try:
             yield str(line.get("id", "")), base64.b64decode(line["message_b64"])
-        except (KeyError, TypeError, binascii.Error):
+        except (KeyError, TypeError, ValueError):
             raise click.ClickException(
                 f"{file}: a line without `message_b64`, the raw mail in base64."
             ) from None
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
                 found = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise click.ClickException(f"{file}, line {number}: this is not JSON.") from None
             if not isinstance(found, dict):
                 raise click.ClickException(f"{file}, line {number}: this is no JSON object.")

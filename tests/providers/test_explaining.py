@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tests.providers import sns, test_postal, test_postmark, test_resend, test_sendgrid
 from tests.providers.posts import body_of
 from webapp.cli import commands
-from webapp.providers import BY_NAME, explaining
+from webapp.providers import BY_NAME, explaining, explaining_signatures
 
 MAIL = {"messageId": "m-1", "destination": ["ann@x.test"]}
 
@@ -119,3 +119,24 @@ def test_the_commands_read_files_and_print_json(tmp_path: Path):
     found = run("events", "--provider", "resend", str(events))
     assert [len(each) for each in found] == [1, 0]
     assert run("signatures", str(signatures)) == [True, False]
+
+
+@pytest.mark.parametrize("command", [("events", "--provider", "resend"), ("signatures",)])
+def test_a_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, command: tuple[str, ...]):
+    file = tmp_path / "posts.json"
+
+    def answer(content: bytes) -> str:
+        file.write_bytes(content)
+        return CliRunner().invoke(commands, ["explain", *command, str(file)]).output
+
+    assert "this is not JSON" in answer(b"")
+    assert "this is not JSON" in answer(b"\xff\xfe")
+    assert "no JSON array" in answer(b"{}")
+
+
+def test_what_is_no_post_has_no_events_and_is_not_authentic(tmp_path: Path):
+    broken = [None, 1, {}, {"request": None}, {"request": {"headers": []}}]
+    assert explaining.explain_events(BY_NAME["resend"], broken) == [[]] * 5
+
+    vectors = [None, {}, {"provider": "nobody"}, {"provider": "sendgrid"}, {"provider": "sns"}]
+    assert explaining_signatures.explain_signatures(vectors, tmp_path) == [False] * 5

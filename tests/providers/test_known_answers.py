@@ -52,7 +52,7 @@ def test_signatures_are_judged_as_known():
     path = FOLDER / "signatures.json"
     known = json.loads(path.read_text())
 
-    found = explaining_signatures.explain_signatures(path)
+    found = explaining_signatures.explain_signatures(json.loads(path.read_bytes()), path.parent)
     assert {each["name"]: ours for each, ours in zip(known, found, strict=True)} == {
         each["name"]: each["valid"] for each in known
     }

@@ -104,9 +104,12 @@ def explain_events(provider: Provider, requests: list[dict]) -> list[list[dict]]
 
 
 def _events(provider: Provider, recorded: dict) -> list[dict]:
-    request = recorded["request"]
-    body = bytes_of(request.get("body"))
-    headers = {name.lower(): str(value) for name, value in request.get("headers", {}).items()}
+    try:
+        request = recorded["request"]
+        body = bytes_of(request.get("body"))
+        headers = {name.lower(): str(value) for name, value in request.get("headers", {}).items()}
+    except (LookupError, TypeError, ValueError, AttributeError):  # no recorded post
+        return []
     if not _is_accepted(provider, body, headers, recorded.get("settings") or {}):
         return []
     try:
