@@ -1,5 +1,7 @@
 """Find and allow, in one word: every route of a workspace begins with enter()."""
 
+from typing import Any
+
 from flask import abort, g
 from flask_security.core import current_user
 from sqlalchemy import Row, Select, bindparam, select
@@ -9,7 +11,7 @@ from webapp.accounts.models import Member, Role, Workspace
 from webapp.extensions import db
 
 
-def of_member(*wanted: object) -> Select:
+def of_member(*wanted: Any) -> Select:
     """A statement that asks what is `wanted` of whoever is signed in, as a member of one workspace,
     and of that workspace. Build it once: to build and to look at one takes as long as to run it."""
     is_theirs = Member.user_id == bindparam("user_id")
