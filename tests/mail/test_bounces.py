@@ -129,6 +129,8 @@ def test_a_quoted_local_part_keeps_its_quotes():
         ("Mail rejected", "Your message to ann@example.org was refused: no mailbox there."),
         ("Bounced mail", "What you sent to ann@example.org came back."),
         ("Address error", "Bad address <ann@example.org>"),
+        ("Bounced: Spring", "Your message to <ann@example.org> bounced."),
+        ("Ошибка доставки", "Письмо для ann@example.org не доставлено."),
         ("Considered unsolicited bulk", "From you, to:\n-> ann@example.org\nIt was stopped."),
     ],
 )

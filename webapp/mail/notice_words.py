@@ -29,7 +29,7 @@ SUBJECTS = _any(
     r"( \w+)? (fail|error|problem|delay|status|returned|not sent|bounced)",
     r"return(ed|ing)( to)? (mail|message|e-?mail|sender|post)|(mail|message) (is )?return",
     r"(delayed|deferred) (mail|message)|(mail|message|delivery)( \w+){0,3} (delay|defer)",
-    r"^(failure|error|delayed|delivery|warning|ndn|dsn|bounce)\b|user unknown|unknown (user"
+    r"^(failure|error|delayed|delivery|warning|ndn|dsn|bounced?)\b|user unknown|unknown (user"
     r"|address)",
     r"\b(mail|message|e-?mail) (was )?(rejected|refused|blocked|stopped)|^bounced? (mail|message)",
     r"^not member\b|^(address|recipient) error|considered (unsolicited|spam)",
@@ -39,7 +39,7 @@ SUBJECTS = _any(
     r"unzustellbar|nicht zugestellt|zustell|fehler|échec|non (remis|distribu)|avis de non",
     r"no se (pudo|puede|ha)|error de entrega|fallo|devuelto|n[aã]o (entreg|p[oô]de)|falha|devolv",
     r"mancat[ao] (consegna|recapito)|impossibile|onbestelbaar|niet (bezorgd|afgeleverd)",
-    r"недостав|не (доставлен|удается достав)|сбой достав|возвра|退信|投递|无法"
+    r"недостав|не (доставлен|удается достав)|(сбой|ошибка) (достав|отправ)|возвра|退信|投递|无法"
     r"|送信(でき|不能|エラー|失敗)|配信(でき|不能"
     r"|エラー|失敗)",
     r"配送(でき|不能|エラー|失敗)|エラー|不達|返送|전송 실패|배달되지|niedostarcz|zwrot|leverans",
@@ -64,7 +64,9 @@ FAILURES = _any(
     r"|consider)",
     r"delivery of (the|your) (mail|message|e-?mail) was stopped|bad address",
     r"fatal errors|transient non-?fatal|permanent(ly)? (error|fail)|transcript of session",
-    r"failed recipient|invalid (final delivery|recipient)|unknown user|user unknown|no such user",
+    r"failed recipient|invalid (final delivery|recipient)|unknown user|user unknown",
+    r"no such (user|mailbox|address|recipient)|(mailbox|user|address|recipient) does ?n[o']t exist",
+    r"(message|mail)s? to \S+ (has |was )?(bounced|failed)\b",
     r"mailbox (is )?full|recipient\w*( \w+){0,4} (fail|reject|not|invalid|unknown)|fehlgeschlagen",
     r"failed address|unknown host|exceeds allowed|error-for|remote host said|smtp error"
     r"|unzustellbar|nicht zugestellt|konnte.{0,60}nicht",
