@@ -169,15 +169,19 @@ def test_a_draft_that_cannot_be_saved_says_so_where_one_types(
         expect(page.get_by_label("Text", exact=True)).to_have_value(text)
 
 
-def test_forward_before_the_scripts_have_come_shows_what_the_address_says(
-    page: Page, installation: Installation
-) -> None:
+def reload_a_copy(page: Page, installation: Installation) -> None:
+    """Come to a copy from the list of recipients, and load it once more: forward leads to it."""
     sign_in(page, installation)
     open_recipients(page, "A quick one")
     page.get_by_role("link", name="Guest 00", exact=True).click()
     expect(page.get_by_role("heading", name="Guest 00")).to_be_visible()
     page.reload()
 
+
+def test_forward_before_the_scripts_have_come_shows_what_the_address_says(
+    page: Page, installation: Installation
+) -> None:
+    reload_a_copy(page, installation)
     scripts: list[Route] = []
     page.route("**/htmx.min.js*", lambda script: scripts.append(script), times=1)
     page.go_back(wait_until="commit")
@@ -191,12 +195,7 @@ def test_forward_before_the_scripts_have_come_shows_what_the_address_says(
 def test_forward_between_the_scripts_and_their_listening_shows_what_the_address_says(
     page: Page, installation: Installation
 ) -> None:
-    sign_in(page, installation)
-    open_recipients(page, "A quick one")
-    page.get_by_role("link", name="Guest 00", exact=True).click()
-    expect(page.get_by_role("heading", name="Guest 00")).to_be_visible()
-    page.reload()
-
+    reload_a_copy(page, installation)
     # htmx begins to listen in a timeout; let a second pass before the first timeouts come
     page.add_init_script(
         "const soon = window.setTimeout;"
