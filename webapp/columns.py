@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
-from sqlalchemy.types import JSON, TypeDecorator
+from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
 # SQLite counts only INTEGER PRIMARY KEY by itself; PostgreSQL wants 64 bits.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -82,21 +82,18 @@ class Ids(TypeDecorator):
 
     impl = JSON
     cache_ok = True
+    item: type[TypeEngine] = BigInteger
 
     def load_dialect_impl(self, dialect):
         is_postgresql = dialect.name == "postgresql"
-        return dialect.type_descriptor(ARRAY(BigInteger) if is_postgresql else JSON())
+        return dialect.type_descriptor(ARRAY(self.item) if is_postgresql else JSON())
 
 
-class Texts(TypeDecorator):
+class Texts(Ids):
     """The same for texts."""
 
-    impl = JSON
     cache_ok = True
-
-    def load_dialect_impl(self, dialect):
-        is_postgresql = dialect.name == "postgresql"
-        return dialect.type_descriptor(ARRAY(Text) if is_postgresql else JSON())
+    item = Text
 
 
 class is_among(FunctionElement):
