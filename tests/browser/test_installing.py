@@ -1,5 +1,7 @@
 """S1 to S4: adding the two plugins, once, by somebody who may, and taking them away again."""
 
+import re
+
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Page, expect
@@ -104,6 +106,7 @@ def test_6_twice_at_once_back_and_reload_make_one_form(
         assert each.evaluate("window.same") is True
 
     page.get_by_role("link", name="Open Email Tracker Stats").click()
+    expect(page).to_have_url(re.compile(r"/data/\d+"))
     page.go_back()
     page.reload()
     page.go_forward()
@@ -117,6 +120,7 @@ def test_7_removed_it_hides_and_installed_again_it_is_back(
     sign_in(page, installation)
     page.get_by_role("link", name="Email Tracker Stats").click()
     expect(page.get_by_role("heading", name="Email Tracker Stats")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/data/\d+"))
     form = page.url
     page.get_by_role("link", name="Marketplace").click()
 
@@ -135,7 +139,7 @@ def test_7_removed_it_hides_and_installed_again_it_is_back(
     install_tracker(page)
     page.get_by_role("link", name="Open Email Tracker Stats").click()
     expect(stats_links(page)).to_have_count(1)
-    assert page.url == form
+    expect(page).to_have_url(form)
 
 
 def test_8_bulk_email_comes_back_too(page: Page, installation: Installation) -> None:

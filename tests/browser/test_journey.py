@@ -101,7 +101,7 @@ def test_4_three_filters_search_and_sort_have_addresses(
     open_recipients(page, SUBJECT)
     page.get_by_role("link", name=re.compile("^Not Sent")).click()
     expect(copies(page).filter(has_text="Delivered")).to_have_count(0)
-    assert "show=not-sent" in page.url
+    expect(page).to_have_url(re.compile("show=not-sent"))
     page.get_by_role("link", name="Name").click()
     expect(page.get_by_role("columnheader", name="Name")).to_have_attribute(
         "aria-sort", "ascending"
@@ -137,7 +137,7 @@ def test_5_a_row_opens_the_record_in_place(page: Page, installation: Installatio
     expect(page.get_by_role("link", name="Guest 2", exact=True)).to_be_visible()
     page.go_forward()
     expect(page.get_by_role("heading", name="Guest 1")).to_be_visible()
-    assert page.url == here
+    expect(page).to_have_url(here)
 
 
 def test_6_the_stats_form_has_the_same_record(page: Page, installation: Installation) -> None:
@@ -164,7 +164,7 @@ def test_7_the_subject_loads_in_place_and_the_books_balance(
     page.get_by_role("link", name=SUBJECT).click()
 
     expect(page.get_by_text(re.compile(r"\d+/10 delivered"))).to_be_visible()
-    assert re.search(r"/emails/\d+$", page.url)
+    expect(page).to_have_url(re.compile(r"/emails/\d+$"))
     assert page.evaluate("window.same") is True
     bar, title = page.locator(".topbar").bounding_box(), page.get_by_role("heading", name=SUBJECT)
     assert title.bounding_box()["y"] > bar["height"]  # not behind it

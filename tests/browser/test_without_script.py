@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.acting import sign_in, write_csv
+from tests.browser.acting import choose_form, sign_in, write_csv
 from tests.browser.conftest import Installation
 
 PEOPLE = [("Ann", "ann@example.org"), ("Bo", "bo+bounce@example.org"), ("Nobody", "")]
@@ -45,7 +45,7 @@ def test_from_the_marketplace_to_a_name_and_a_reason(
     page.get_by_role("tab", name="Recipients").click()
     reload_until(page, "Not Sent 2")
     page.get_by_label("Search name or address").fill("bo+")
-    page.get_by_role("button", name="Search").last.click()
+    page.get_by_role("button", name="Search", exact=True).last.click()
     page.get_by_role("link", name="Bo", exact=True).click()
     page.get_by_role("button", name="Status: Bounced").click()
     expect(page.get_by_text("The recipient's server refused it, at once or later.")).to_be_visible()
@@ -74,9 +74,7 @@ def _import(page: Page, path: Path) -> None:
 def _write_and_send(page: Page) -> None:
     page.get_by_role("link", name="Bulk Email", exact=True).click()
     page.get_by_role("button", name="Write the first email").click()
-    options = page.get_by_label("Form", exact=True).locator("option").all_text_contents()
-    label = next(option for option in options if option.startswith("few"))
-    page.get_by_label("Form", exact=True).select_option(label=label)
+    choose_form(page, "few")
     page.get_by_role("button", name="Save").click()
     page.get_by_label("Subject").fill("Hello")
     page.get_by_label("Text", exact=True).fill('Dear {{ name | default: "friend" }},')
