@@ -16,6 +16,11 @@ from webapp.mail.findings import Finding, Verdict
 from webapp.mail.replies import Outcome, Reply
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_VERDICTS = {
+    Outcome.REFUSED_FOR_NOW: Verdict.TEMPORARY,
+    Outcome.REFUSED: Verdict.PERMANENT,
+    Outcome.DENIED: Verdict.PERMANENT,
+}
 
 
 @click.command("bounces")
@@ -39,12 +44,12 @@ def explain_replies(file: Path) -> None:
         text = str(line.get("reply", ""))
         found = findings.judge("", text)
         code = text[:3]
-        number = (
-            int(code) if code.isascii() and code.isdecimal() and 200 <= int(code) < 600 else 550
-        )
-        verdict = replies.judge(Reply(number, text[4:]), at_recipient=True)
+        has_code = code.isascii() and code.isdecimal() and 200 <= int(code) < 600
+        verdict = replies.judge(Reply(int(code) if has_code else 550, text[4:]), at_recipient=True)
         if verdict.outcome is Outcome.ACCEPTED:
             found = replace(found, verdict=Verdict.DELIVERED, cause=None)
+        elif has_code:  # what sending goes by, whatever enhanced code contradicts it
+            found = replace(found, verdict=_VERDICTS[verdict.outcome])
         if verdict.cause is Cause.OUR_SERVER and not found.is_nobody:  # as sending has it
             found = replace(found, cause=verdict.cause)
         said = _of_finding(found) | {"outcome": verdict.outcome}

@@ -111,6 +111,19 @@ def test_of_several_each_is_told_what_the_server_said_of_it_alone(said: tuple[by
     ]
 
 
+def test_the_address_that_an_alias_stands_for_is_its_other_name():
+    said = (
+        b"\nThese had fatal errors:\n<ann@example.org>\n    (expanded from: <team@example.org>)\n"
+    )
+    (found,) = bounces.read(DAEMON + said + b"550 5.1.1 User unknown\n").findings
+    assert (found.address, found.aliases) == ("ann@example.org", ("team@example.org",))
+
+
+def test_a_report_of_delay_is_no_verdict_whatever_its_number():
+    (found,) = bounces.read(dsn(action="delayed", status="5.1.1")).findings
+    assert (found.verdict, found.is_final, found.is_nobody) == (Verdict.TEMPORARY, False, False)
+
+
 def test_the_cells_of_a_table_are_words_of_their_own():
     cells = b"<table><tr><td>To</td><td>ann@example.org</td></tr></table><p>Mailbox full</p>"
     (found,) = bounces.read(DAEMON + b"Content-Type: text/html\n\n" + cells).findings

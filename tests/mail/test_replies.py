@@ -31,6 +31,22 @@ SAID = [
     ("550 Utilisateur inconnu", "mailbox_missing"),
     ("552 Boîte aux lettres pleine", "mailbox_full"),
     ("550 宛先不明", "mailbox_missing"),
+    ("501 5.1.3 Bad recipient address syntax", "mailbox_missing"),
+    ("550 5.7.133 SenderNotAuthenticatedForGroup; authentication required", "mailbox_disabled"),
+    ("550 5.4.310 DNS domain example.org does not exist", "domain_missing"),
+    ("550 5.7.1 No such user!", "mailbox_missing"),
+    ("550 #5.1.0 Address rejected.", "mailbox_missing"),
+    ("553 5.3.0 <ann@example.org>... Addressee unknown", "mailbox_missing"),
+    ("550 5.1.1 Recipient account is dormant/disabled", "mailbox_disabled"),
+    ("550 5.1.1 Mail from your network refused", "blocked_reputation"),
+    ("554 mx.example.net block for spam", "blocked_reputation"),
+    ("550 5.7.1 Messages missing a valid Message-ID header are not accepted", "blocked_content"),
+    ("432 4.3.2 Concurrent connections limit exceeded", "too_fast"),
+    ("451 4.3.0 Mail server temporarily rejected message", "unreachable"),
+    ("451 4.3.0 Error: queue file write error", "unreachable"),
+    ("421 4.7.29 Rate limited: this message was not sent over a TLS connection", "auth_policy"),
+    ("454 4.7.0 TLS not available due to local problem", "unreachable"),
+    ("550 Modtageren findes ikke", "mailbox_missing"),
     ("550 I do not want to talk about it", "unknown"),
 ]  # fmt: skip
 
@@ -63,6 +79,20 @@ def test_doubtful_refusals_do_not_end_our_writing(text: str):
 def test_before_the_recipient_a_refusal_speaks_of_us():
     verdict = replies.judge(Reply(550, "5.7.1 go away"), at_recipient=False)
     assert (verdict.outcome, verdict.cause) == (Outcome.DENIED, Cause.OUR_SERVER)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "cause"),
+    [
+        ("501 5.1.3 bad recipient syntax", Outcome.REFUSED, Cause.MAILBOX_MISSING),
+        ("501 5.1.7 Bad sender address syntax", Outcome.DENIED, Cause.OUR_SERVER),
+        ("501 Syntax error in parameters", Outcome.DENIED, Cause.OUR_SERVER),
+        ("555 5.5.4 RCPT TO parameters not recognized", Outcome.DENIED, Cause.OUR_SERVER),
+    ],
+)
+def test_bad_syntax_is_ours_unless_it_is_the_address_s(text: str, outcome: Outcome, cause: Cause):
+    verdict = replies.judge(reply_of(text), at_recipient=True)
+    assert (verdict.outcome, verdict.cause) == (outcome, cause)
 
 
 def test_a_recipient_refused_for_now_is_tried_again():

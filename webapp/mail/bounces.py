@@ -61,7 +61,7 @@ def read(raw: bytes) -> Reading:
     if is_notice and letter.inner:
         return read(letter.inner)
     if is_notice:
-        found = reading_prose.read(letter) or _by_flufl(raw, letter) or reading_prose.guess(letter)
+        found = reading_prose.read(letter) or _by_flufl(raw, letter) or _guess(letter)
         if found or _is_a_server_s(letter):
             return Reading(Kind.BOUNCE, found, letter)
     if points >= _SUSPICIOUS and (found := _by_flufl(raw, letter)):
@@ -103,6 +103,12 @@ def _by_flufl(raw: bytes, letter: Letter) -> list[Finding]:
     return [_delayed(each) if each.address in temporary else each for each in found]
 
 
+def _guess(letter: Letter) -> list[Finding]:
+    """Only of a server's, or what returns a mail: any letter about mail would name somebody."""
+    is_server_s = _is_daemon(letter.first("from").lower()) or letter.attached
+    return reading_prose.guess(letter) if is_server_s else []
+
+
 def _delayed(found: Finding) -> Finding:
     return replace(found, verdict=Verdict.TEMPORARY, is_final=False)
 
@@ -136,8 +142,9 @@ def _points(letter: Letter) -> int:
     against = 0 if daemon == 3 else _is_personal(letter, subject, returns=bool(daemon))
     against += 2 * (not daemon and subject.startswith(("[", "(")))  # a list's, a ticket's
     against += not (daemon or letter.attached or "@" in text)  # of whom should it speak?
-    if not (daemon or letter.attached) and notice_words.GREETINGS.search(letter.text[:8000]):
-        against += 2  # a person tells of what came back
+    if not letter.attached and notice_words.GREETINGS.search(letter.text[:8000]):
+        # a person tells of what came back; a postmaster's own letter has neither subject nor number
+        against += 2 * (not daemon) + (daemon == 2 and not (has_subject or has_codes))
     against += 4 * ("list-unsubscribe" in letter.headers and not (daemon or letter.attached))
     return points - against
 

@@ -55,6 +55,8 @@ def judge(
     """A Finding from a server's text, the status `stated` beside it (or ""), and whether the
     notice speaks of a delay."""
     verdict, status, cause = _weigh(reply, stated, is_delay)
+    if is_final is False:  # a report of delay: whatever the number, the server still tries
+        verdict = Verdict.TEMPORARY
     if is_final is None:
         is_final = not is_delay
     return Finding(address, verdict, status, is_final, cause, reply, aliases)

@@ -20,7 +20,7 @@ MAX_REPLY = 1500
 
 _OUTSIDE = r"\s<>@;,:()\[\]\"'`|=/\\（）：；，。、「」【】《》"  # what no local part has
 _ADDRESS = (
-    rf"(?:[^{_OUTSIDE}]{{1,100}}|\"[^\"\n]{{1,64}}\")@"
+    rf"(?!\*{{1,100}}@)(?:[^{_OUTSIDE}]{{1,100}}|\"[^\"\n]{{1,64}}\")@"
     r"[a-zA-Z0-9](?:[\w.-]{0,250}\w)?"
 )
 # from where a word begins: a long one is tried once, not from each of its letters
@@ -30,6 +30,14 @@ _AT_START = re.compile(
     rf"^[\s>*|#・■□●-]{{0,20}}(?:\d{{1,3}}[.)]\s*)?(?:smtp:|mailto:|rfc822;)?[\"'<(\[（「]{{0,3}}"
     rf"(?:smtp:|mailto:)?({_ADDRESS})[\"'>)\]）」]{{0,3}}(.*)$",
     re.I,
+)
+# "551 User not local; please try <ann@y.org>" (RFC 5321 3.4): where else the person may be reached
+_ELSEWHERE = re.compile(r"(?i)\b(?:try|use|contact|moved to|(?:new|other) address(?: is)?)\W{0,4}$")
+# Exim of an alias that is a program or a file: the person is named on the line below
+_OF_A_PROGRAM = re.compile(r"(?i)^\s{1,8}(?:pipe to|save to|delivered? to) ")
+_GENERATED_BY = re.compile(rf"(?i)^\s+(?:ultimately )?generated (?:by|from) ({_ADDRESS})")
+_EXPANDED_FROM = re.compile(
+    rf"(?i)(?:expanded|forwarded|generated) from:?\s{{0,3}}[<\"]?({_ADDRESS})"
 )
 _STARTS_SENTENCE = re.compile(r"(?i)^\s*(?:wrote|writes|schrieb|a écrit|escribió|ha scritto)\b")
 # "Failed recipient: ann@x.org", "RCPT TO:<ann@x.org>", "user ann@x.org not found"
@@ -55,7 +63,8 @@ _ABOUT_OTHERS = re.compile(
     r"|mail from|cc|errors-to|差出人|送信者|von|de|message-?id)\b\W{0,4}[:：=<]|mail from:|contact"
     r"|for (?:further|more) (?:info|assist|help)|questions|support@|help ?desk|please (?:send"
     r"|forward|e-?mail)"
-    r"|message sent by|accepting mail from|^\W{0,10}\w[\w-]+-id:|お問い?合わせ|on behalf of"
+    r"|write to|message sent by|accepting mail from|^\W{0,10}\w[\w-]+-id:|お問い?合わせ"
+    r"|on behalf of"
 )
 _OWN_HEADERS = ("to", "delivered-to", "x-original-to", "envelope-to", "from")
 _ORIGINAL_SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to", "x-sender")
@@ -108,8 +117,17 @@ def _findings(letter: Letter, lines: list[str], places: list[_Place]) -> list[Fi
     for number, place in enumerate(places[:MAX_RECIPIENTS]):
         following = places[number + 1].line if number + 1 < len(places) else len(lines)
         reply = _reply(lines, place, following, named)
-        found[place.address.lower()] = findings.judge(place.address, reply, is_delay=is_delay)
+        aliases = _expanded_from(lines[place.line : min(following, place.line + 3)])
+        found[place.address.lower()] = findings.judge(
+            place.address, reply, is_delay=is_delay, aliases=aliases
+        )
     return list(found.values())
+
+
+def _expanded_from(lines: list[str]) -> tuple[str, ...]:
+    """The address that we wrote to, where it stands for the one that failed."""
+    matches = map(_EXPANDED_FROM.search, lines)
+    return tuple(reading_dsn.tidy(match[1]) for match in matches if match)
 
 
 def _lines(letter: Letter) -> list[str]:
@@ -200,6 +218,10 @@ def _own_addresses(letter: Letter) -> set[str]:
 
 def _at_starts(lines: list[str]) -> Iterator[_Place]:
     for number, line in enumerate(lines):
+        program = number and _OF_A_PROGRAM.match(lines[number - 1])
+        if program and (person := _GENERATED_BY.match(line)):
+            yield _Place(number, reading_dsn.tidy(person[1]), "")
+            continue
         match = _AT_START.match(line) if _has_address(line) else None
         if match is None or _ABOUT_OTHERS.search(line) or _STARTS_SENTENCE.match(match[2]):
             continue
@@ -238,9 +260,11 @@ def _matching(lines: list[str], pattern: re.Pattern) -> Iterator[_Place]:
         if not _has_address(line) or _ABOUT_OTHERS.search(line):
             continue
         for match in pattern.finditer(line):
-            address = reading_dsn.tidy(next(group for group in match.groups() if group))
-            if not _DAEMON_ADDRESS.match(address):
-                yield _Place(number, address, line)
+            group = match.lastindex or 0
+            address = reading_dsn.tidy(match[group])
+            if _DAEMON_ADDRESS.match(address) or _ELSEWHERE.search(line[: match.start(group)]):
+                continue
+            yield _Place(number, address, line)
 
 
 def _where_it_fails(lines: list[str]) -> Iterator[_Place]:

@@ -5,14 +5,16 @@ from functools import lru_cache
 
 from webapp.mail import codes
 from webapp.mail.causes import Cause
-from webapp.mail.sayings import BY_STATUS, BY_SUBJECT, LOUD, PLAIN, VAGUE
+from webapp.mail.sayings import BY_STATUS, BY_SUBJECT, CERTAIN, LOUD, PLAIN, VAGUE
 
 MAX_WORDS = 1500
 NOBODY_THERE = {Cause.MAILBOX_MISSING, Cause.DOMAIN_MISSING}
 # numbers that servers give to whatever they dislike: words of a missing mailbox outweigh them
 _VAGUE = {"0.0", "1.0", "3.0", "4.0", "5.0", "5.1", "5.2", "5.4", "7.0", "7.1"}
 # beside these a missing mailbox may as well be one that takes no mail from us
-_DOUBTFUL = re.compile(r"0\.0|2\.\d+|3\.\d+|4\.\d+|6\.\d+|7\.\d+")
+_DOUBTFUL = re.compile(r"0\.0|2\.\d+|3\.[1-9]|4\.\d+|6\.\d+|7\.\d+")
+# Exchange Online has a number for each of its reasons, and words for many at once
+_EXCHANGE_S = re.compile(r"\d\.\d{3}")
 # who takes the name and refuses the text may mean the text: a filter that speaks of no mailbox
 _AFTER_TEXT = re.compile(r"in reply to end of data|after end of data|after i sent the message")
 # ASCII only: Chinese and Japanese put words beside an address without a space
@@ -43,11 +45,13 @@ def words_of(text: str) -> str:
 
 @lru_cache(maxsize=4096)  # one server's sentence comes a thousand times
 def _cause_of(words: str, code: int, status: str) -> Cause:
-    if "recipient address rejected: access denied" in words:
-        return Cause.MAILBOX_MISSING  # so Exchange Online refuses whom it does not know (5.4.1)
+    if CERTAIN.search(words):
+        return Cause.MAILBOX_MISSING
     number = status.partition(".")[2]
     is_temporary = status.startswith("4") or (not status and 400 <= code < 500)
     by_number = BY_STATUS.get(number)
+    if by_number is not None and not is_temporary and _EXCHANGE_S.fullmatch(number):
+        return by_number
     plain, vague = _said("plain", words), _said("vague", words)
     loud = _said("loud", words, skip=None if is_temporary else Cause.GREYLISTED)
     is_agreed = plain is by_number or plain is Cause.DOMAIN_MISSING  # 5.1.1 is said of hosts too
@@ -55,6 +59,8 @@ def _cause_of(words: str, code: int, status: str) -> Cause:
         return plain
     if loud is not None:
         return loud
+    if is_temporary and number.startswith("3.") and vague and not plain:
+        return by_number or Cause.UNREACHABLE  # trouble of its own
     if is_temporary and (number.startswith("7.") or (vague and not plain)):
         return Cause.TOO_FAST  # for now, by policy: their breaker, not their verdict
     if by_number is not None and number not in _VAGUE:

@@ -49,8 +49,9 @@ class Verdict:
 
 
 _ACCEPTED = Verdict(Outcome.ACCEPTED, None)
-# 530 and its kin speak of our sign-in (RFC 4954), 503 of our order of commands
-_OURS_BY_CODE = {500, 501, 502, 503, 504, 530, 534, 535, 538}
+# 530 and its kin speak of our sign-in (RFC 4954), 503 of our order of commands, 555 of our
+# parameters; 501 may as well speak of an address (RFC 3463 3.2: 5.1.3 is its bad syntax)
+_OURS_BY_CODE = {500, 501, 502, 503, 504, 530, 534, 535, 538, 555}
 
 
 def judge(reply: Reply, *, at_recipient: bool) -> Verdict:
@@ -59,7 +60,9 @@ def judge(reply: Reply, *, at_recipient: bool) -> Verdict:
     if 200 <= reply.code < 400:
         return _ACCEPTED
     cause = cause_of(reply)
-    is_ours = cause is Cause.OUR_SERVER or not at_recipient or reply.code in _OURS_BY_CODE
+    names_nobody = reply.code == 501 and cause in reasons.NOBODY_THERE
+    is_ours_by_code = reply.code in _OURS_BY_CODE and not names_nobody
+    is_ours = cause is Cause.OUR_SERVER or not at_recipient or is_ours_by_code
     if 400 <= reply.code < 500:
         if cause is Cause.UNKNOWN and is_ours:
             cause = Cause.OUR_SERVER

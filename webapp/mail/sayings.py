@@ -4,6 +4,8 @@ Add a line where a server is not understood; what is said of several languages s
 All patterns meet text in lower case, its addresses, links and host names taken out.
 """
 
+import re
+
 from webapp.mail.causes import Cause
 
 # RFC 3463 and IANA's registry of enhanced codes, without their first digit
@@ -29,6 +31,7 @@ BY_STATUS: dict[str, Cause] = {
     "4.6": Cause.UNREACHABLE,  # a loop
     "4.7": Cause.GAVE_UP,
     "4.14": Cause.UNREACHABLE,
+    "4.310": Cause.DOMAIN_MISSING,  # Exchange Online: the name server says so
     "4.312": Cause.UNREACHABLE,
     "4.316": Cause.GAVE_UP,
     "6.0": Cause.BLOCKED_CONTENT,
@@ -46,6 +49,7 @@ BY_STATUS: dict[str, Cause] = {
     "7.25": Cause.AUTH_POLICY,
     "7.26": Cause.AUTH_POLICY,
     "7.27": Cause.AUTH_POLICY,
+    "7.29": Cause.AUTH_POLICY,
     "7.30": Cause.AUTH_POLICY,
     # Exchange Online's own
     "7.57": Cause.OUR_SERVER,  # not signed in
@@ -73,7 +77,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"not found,? ?\(?try again|temporary (lookup|name|dns)|name server: host name lookup",
             r"could ?n(o|')t (create|open|write)|can( ?no|')t (create|open) |procmail|mailer error",
             r"maintenance\b|(database|directory|ldap)( \w+){0,2} (fail|error|un-?avail"
-            r"|not avail|down|time)|server( is)? (un-?available|down)\b",
+            r"|not avail|down|time)|server( is)? (un-?available|down)\b"
+            r"|tls (is )?not available|write error",
             r"insufficient (system|server) (storage|resource)",
             r"(internal|system|i/o|input/output|configuration|local|server) (\w+ )?error",
         ),
@@ -83,7 +88,7 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
         (
             r"\b(spf|dkim|dmarc|domainkeys)\b",
             r"sender ?id\b|sender policy framework|spoof|required authentication level",
-            r"unauthenticated (e?-?mail|message)",
+            r"unauthenticated (e?-?mail|message)|over a tls connection",
             r"\brdns\b|(reverse|ptr|forward)[ -]?(dns|record|lookup)",
             r"reverse (mapping|hostname|address)|no ptr\b|\bptr\b.{0,40}(not|missing|record)",
             r"cannot find your (reverse )?hostname|ip name (lookup|possibly forged)|mauvais ptr",
@@ -96,8 +101,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"(looks|appears|seems|classified|considered|detected|identified|rejected|tagged|marked"
             r"|suspected|likely|flagged)( \w+){0,5} (spam(?!haus|cop)|junk"
             r"|(?<!rate of )unsolicited|bulk|virus|phish)",
-            r"(is|as|contains|for|be|like|probable|high|possible|low|no) (an? )?(spam|junk"
-            r"|virus)\b",
+            r"(is|as|contains|(?<!block )for|be|like|probable|high|possible|low|no) (an? )?"
+            r"(spam|junk|virus)\b",
             r"\bspam\b.{0,30}(detect|reject|content|message|refus|score|scale|filter|found"
             r"|likely)",
             r"message (content|body|text)?.{0,20}(rejected|refused|denied|blocked).{0,40}content",
@@ -105,7 +110,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"(virus|malware|worm|trojan|phish\w*)\b.{0,60}(found|detect|infect|reject|block)",
             r"(infected|contains? (a )?(virus|malware)|blocked attachment|banned (file|content))",
             r"(attachment|file type|executable).{0,40}(not (allowed|permitted|accepted)|blocked)",
-            r"headers? too (large|big|long)|スパム|迷惑メール|ウイルス|垃圾邮件",
+            r"headers? too (large|big|long)|(missing|malformed).{0,30} header",
+            r"スパム|迷惑メール|ウイルス|垃圾邮件",
             r"(?<!rate of )unsolicited (mail|bulk|e-?mail)"
             r"|(probability|likelihood|chance) of (being )?spam",
             r"\b(surbl|uribl)\b|\bdt:spm\b",  # the last is NetEase's
@@ -134,6 +140,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"\((rtr|rly|con|dns|hvu|cr):\w+\)|\brly:\w+",  # AOL
             r"\b(mi|dt|rp):(spb|spf|rbl)\b",  # NetEase
             r"a problem occurred\W+ask your postmaster",  # T-Online
+            r"from your (network|ip|server|host|provider)( \S+){0,3} (refused|rejected|blocked)",
+            r"(block|blocked) for spam|bounce attack",  # Comcast, QQ
         ),
     ),
     (
@@ -144,7 +152,8 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
             r"rate[ -]?limit|slow(ing)? down|throttl|(connection|message|sending) rate",
             r"reach(ed)? (your|the|its) (daily|hourly|sending)",
             r"(daily|hourly|sending|message) (message )?(limit|quota).{0,30}(exceed|reach)",
-            r"receiving (mail|messages?) (at a rate|too quickly)|unusual rate|frequency limited",
+            r"receiving (mail|messages?) (at a rate|too quickly)|unusual rate|frequency limited"
+            r"|(thread|connections?) limit exceeded",
             r"\b(mi|rp):(dmc|cel|ccl|sfq|qrc|trc|drc)\b|sen[dt] too many|trop de (connexions"
             r"|messages|destinataires)",
             r"sending (too fast|too quickly)|\(dyn:\w+\)",
@@ -208,9 +217,10 @@ LOUD: list[tuple[Cause, tuple[str, ...]]] = [
         (
             r"(account|mail ?box|user|recipient|address|customer|login|alias)\S*( \S+){0,4} "
             r"(is |has been |was |been |currently |temporarily )*"
-            r"(disabled|suspended|inactive|locked|de-?activated|closed|expired|unpaid|frozen)",
-            r"(disabled|inactive|suspended|deactivated|expired) (recipient|user|mail ?box|account"
-            r"|customer|address)",
+            r"(disabled|suspended|inactive|locked|de-?activated|closed|expired|unpaid|frozen"
+            r"|dormant|archived)",
+            r"(disabled|inactive|suspended|deactivated|expired|dormant|archived) "
+            r"(recipient|user|mail ?box|account|customer|address)",
             r"not (been )?(active|activated|collected|enabled)\b|has not logged|not been used",
             r"not (currently )?accepting (messages|mail|e-?mail)"
             r"|not (found )?(in|on) .{0,25}(allow|white) ?list|from unknown senders"
@@ -324,6 +334,8 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
             r"несуществующ|(用户|收件人|邮箱|地址|帐号|账号).{0,12}(不存在|未找到|无效|错误|没有)"
             r"|不存在",
             r"no valid recipients for this",
+            r"(modtager|mottaker|mottagare|bru[gk]er|användare|postkasse|adresse?)\w* .{0,20}"
+            r"(findes|finnes|finns|eksisterer|existerar) (ikke|inte)",
             r"(okänd|ukendt|ukjent|tuntematon) (användare|mottagare|bru[gk]er"
             r"|modtager|mottaker|käyttäjä|vastaanottaja)|(uživatel|příjemce|adresa).{0,30}(neexist"
             r"|neznám)",
@@ -336,6 +348,12 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
         ),
     ),
 ]
+# What some servers say of a mailbox that they do not have, whatever the number beside it.
+CERTAIN = re.compile(
+    r"recipient address rejected: access denied"  # Exchange Online of whom it does not know (5.4.1)
+    r"|^(\d{3} )?no such user!$"  # Yandex (5.7.1)
+    r"|^(\d{3} )?# ?(address|recipient) rejected"  # Cisco's IronPort (5.1.0)
+)
 # Sayings of any refusal, that count where nothing else is said.
 VAGUE: list[tuple[Cause, tuple[str, ...]]] = [
     (
