@@ -27,6 +27,7 @@ from webapp.delivery.statuses import Status
 from webapp.email_tracker import introducing, summing_up, surveying
 from webapp.email_tracker.plugin import stats_form
 from webapp.extensions import db, limiter
+from webapp.forms import indexing
 from webapp.lib import clock
 from webapp.mail.attention import Why
 from webapp.mail.causes import Cause
@@ -108,6 +109,7 @@ def _pages(
 ) -> list[tuple[str, str, dict | None]]:
     email = f"/w/{slug}/emails/{email_id}"
     grid = f"{email}/live/recipients"
+    records, search = f"/w/{slug}/data/{form_id}", f"/w/{slug}/people-search"
     return [
         ("the list of emails", f"/w/{slug}/emails", None),
         ("the email's page", email, None),
@@ -126,7 +128,13 @@ def _pages(
         ("its report", f"{email}/print", None),
         ("the trends", f"/w/{slug}/emails/trends", None),
         ("a copy in place", f"{email}/recipients/{copy_id}", PART),
-        ("the data grid", f"/w/{slug}/data/{form_id}", None),
+        ("the data grid", records, None),
+        ("the data grid, one looked for", f"{records}?q=hg-00000077", None),
+        ("the data grid, nobody found", f"{records}?q=zzz", None),
+        ("the data grid, two letters that nobody has", f"{records}?q=qq", None),
+        ("the data grid, filtered", f"{records}?field=email&op=is&value=zzz", None),
+        ("the search of the bar, one found", f"{search}?q=person77@", None),
+        ("the search of the bar, nobody found", f"{search}?q=zzz", None),
         ("the Stats form", f"/w/{slug}/data/{stats_id}", None),
         ("the Stats form, filtered", f"/w/{slug}/data/{stats_id}?{STATS_FILTER}", None),
     ]
@@ -158,6 +166,9 @@ def _add_empty_route(app: Flask) -> None:
 def _finished_email(copies: int) -> tuple[Workspace, BulkEmail, User]:
     """An email of which most copies are delivered, and somebody who may read it."""
     workspace, form = ours.make_people(copies)
+    indexing.note_all(form.id)
+    while indexing.index_some():
+        pass
     alice = db.session.scalars(select(User).where(User.name == "Alice")).one()
     for name in ("bulk_email", "email_tracker"):
         installing.install(workspace, catalogue.find(name), alice)

@@ -4,7 +4,7 @@ import pytest
 
 from tests import makers
 from webapp.extensions import db
-from webapp.forms import grid, record_rows, writing
+from webapp.forms import grid, indexing, narrowing, record_rows, writing
 from webapp.forms.models import FieldKind, Form
 from webapp.forms.sources import Page
 
@@ -60,10 +60,10 @@ def test_a_cursor_of_another_sorting_begins_anew(form: Form, values: list) -> No
 
 @pytest.fixture
 def large(form: Form, monkeypatch) -> Form:
-    """The same form, taken for a large one: spans of five records, patience for one."""
+    """The same form, taken for a large one: five records are looked at, then ten."""
     monkeypatch.setattr(record_rows, "MAX_SORTED", 20)
+    monkeypatch.setattr(record_rows, "LOOK", 5)
     monkeypatch.setattr(record_rows, "SPAN", 5)
-    monkeypatch.setattr(record_rows, "PATIENCE_SECONDS", -1)
     return form
 
 
@@ -73,17 +73,49 @@ def test_a_large_form_is_looked_through_span_by_span(large: Form) -> None:
 
     query = grid.read_text("q=bo")
     further = ROWS.page(large, grid.read_text(query.url_values(after=page.next_cursor)))
-    assert (names(further), further.looked_at) == (["Bo"], 10)
+    assert (names(further), further.looked_at) == (["Bo"], 15)
     assert all_names(large, "q=bo") == ["Bo"] * 3
-    assert all_names(large, "q=nobody") == []
+    assert all_names(large, "q=zz") == []
 
 
 def test_a_full_page_of_a_large_form_says_nothing_of_looking(large: Form, monkeypatch) -> None:
-    monkeypatch.setattr(record_rows, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(record_rows, "LOOK", 10)
     page = ROWS.page(large, grid.read_text("q=p"))
 
     assert (len(page.rows), page.looked_at) == (4, None)
     assert len(all_names(large, "q=x")) == 30
+
+
+def test_the_index_of_a_large_form_tells_who_is_found_and_how_many(large: Form) -> None:
+    while indexing.index_some():
+        pass
+
+    page = ROWS.page(large, grid.read_text("q=x.test+p1"))
+    assert (len(page.rows), page.looked_at, page.total) == (4, None, 11)
+    teens = [f"P{n}" for n in range(19, 10, -1)]
+    assert all_names(large, "q=x.test+p1") == [*teens, "Bo", "P01"]
+
+    nobody = ROWS.page(large, grid.read_text("q=nobody"))
+    assert (nobody.rows, nobody.next_cursor, nobody.total) == ([], "", 0)
+
+
+def test_the_index_narrows_a_form_that_is_sorted_too(form: Form, monkeypatch) -> None:
+    monkeypatch.setattr(record_rows, "SPAN", 5)
+    while indexing.index_some():
+        pass
+
+    page = ROWS.page(form, grid.read_text("q=x.test+p1&sort=name"))
+
+    assert (names(page), page.total) == (["Bo", "P01", "P11", "P12"], 11)
+    assert len(all_names(form, "q=x.test+p1&sort=name&field=name&op=is_not&value=Bo")) == 10
+
+
+def test_a_search_that_the_index_will_tell_soon_says_so(large: Form, monkeypatch) -> None:
+    monkeypatch.setattr(narrowing, "MOST", 8)
+
+    assert ROWS.page(large, grid.read_text("q=nobody")).is_behind
+    assert not ROWS.page(large, grid.read_text("q=zz")).is_behind
+    assert all_names(large, "q=p1@x.test") == ["P01"]
 
 
 def test_a_large_form_is_not_sorted_by_its_columns(large: Form) -> None:

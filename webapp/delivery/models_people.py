@@ -1,8 +1,9 @@
 """Everybody a workspace ever wrote to, one row for each address: it carries the search's index."""
 
-from sqlalchemy import DDL, ForeignKey, Index, String, Text, UniqueConstraint, event
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from webapp import trigrams
 from webapp.columns import BigId
 from webapp.extensions import db
 
@@ -40,41 +41,5 @@ class OtherName(db.Model):
     search: Mapped[str] = mapped_column(Text)
 
 
-# any three letters find their rows: FTS5 with trigrams, or pg_trgm where it may be had (else a
-# search reads all people)
-_SQLITE = [
-    "CREATE VIRTUAL TABLE IF NOT EXISTS {0}_search USING"
-    " fts5(search, content='{0}', content_rowid='id', tokenize='trigram')",
-    "CREATE TRIGGER IF NOT EXISTS {0}_search_insert AFTER INSERT ON {0}"
-    " BEGIN INSERT INTO {0}_search(rowid, search) VALUES (new.id, new.search); END",
-    "CREATE TRIGGER IF NOT EXISTS {0}_search_delete AFTER DELETE ON {0}"
-    " BEGIN INSERT INTO {0}_search({0}_search, rowid, search)"
-    " VALUES ('delete', old.id, old.search); END",
-    "CREATE TRIGGER IF NOT EXISTS {0}_search_update AFTER UPDATE OF search ON {0}"
-    " BEGIN INSERT INTO {0}_search({0}_search, rowid, search)"
-    " VALUES ('delete', old.id, old.search);"
-    " INSERT INTO {0}_search(rowid, search) VALUES (new.id, new.search); END",
-]
-_POSTGRESQL = [
-    "DO $$ BEGIN CREATE EXTENSION IF NOT EXISTS pg_trgm;"
-    " CREATE INDEX IF NOT EXISTS {0}_search ON {0} USING gin (search gin_trgm_ops);"
-    " EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported"
-    " OR undefined_object THEN"
-    " RAISE WARNING 'pg_trgm cannot be had: looking for people reads all of them'; END $$"
-]
-
-
-def statements(dialect_name: str, table: str = Person.__tablename__) -> list[str]:
-    """The DDL for a database, for migrations."""
-    templates = _POSTGRESQL if dialect_name == "postgresql" else _SQLITE
-    return [template.format(table) for template in templates]
-
-
 for _model in (Person, OtherName):
-    for _dialect in ("sqlite", "postgresql"):
-        for _statement in statements(_dialect, _model.__tablename__):
-            event.listen(
-                _model.__table__,
-                "after_create",
-                DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect),
-            )
+    trigrams.index_with(_model)

@@ -1,23 +1,21 @@
 """Whose copies can fit a search or a mailbox provider: told by the people, one for each address,
 whose indexes no copy pays for while it is sent."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, bindparam, null, select, union_all
 
+from webapp import trigrams
 from webapp.bulk_email.models import BulkEmail
 from webapp.columns import Ids, Texts, is_among
 from webapp.delivery import grouping
 from webapp.delivery.models import Recipient
 from webapp.delivery.models_people import OtherName, Person
 from webapp.delivery.selecting import Selection
-from webapp.email_tracker import people
 from webapp.extensions import db
 
 MOST = 3_000
-_TRIGRAM = re.compile(r"[^\W_]{3}")  # what the indexes of words know on both databases
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def narrow(bulk_email_id: int, selection: Selection) -> Narrowed | None:
     if workspace_id is None:
         return None
     narrowed = _narrowed(_at(workspace_id, selection.at)) if selection.at else None
-    if narrowed is None and any(_TRIGRAM.search(word) for word in selection.words):
+    if narrowed is None and trigrams.know(selection.words):
         narrowed = _narrowed(*_named(workspace_id, selection.words))
     return narrowed
 
@@ -69,8 +67,8 @@ def _named(workspace_id: int, words: Sequence[str]) -> tuple[Select, Select]:
     by_person = select(Person.address_key, null().label("record_id"))
     by_other = select(OtherName.address_key, OtherName.record_id)
     return (
-        people.with_words(by_person, Person, workspace_id, words),
-        people.with_words(by_other, OtherName, workspace_id, words),
+        trigrams.with_words(by_person, Person, words, (Person.workspace_id, workspace_id)),
+        trigrams.with_words(by_other, OtherName, words, (OtherName.workspace_id, workspace_id)),
     )
 
 

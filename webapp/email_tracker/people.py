@@ -2,56 +2,28 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, column, literal_column, select, table
+from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
+from webapp import trigrams
 from webapp.accounts.models import Workspace
 from webapp.bulk_email import audience, composing
 from webapp.bulk_email.models import BulkEmail, Stage
 from webapp.delivery.models import Recipient, Suppression
-from webapp.delivery.models_people import OtherName, Person
+from webapp.delivery.models_people import Person
 from webapp.extensions import db
 from webapp.forms.models import Form, Record, RecordAddress
 
 FOUND = 20
 MOST_COPIES = 200
-GRAM = 3  # a shorter word has no trigram
 
 
 def find(workspace: Workspace, words: str) -> Sequence[Person]:
     """The first people in whom every word occurs, and one more."""
     parts = words.lower().split()[:6]
-    statement = with_words(select(Person), Person, workspace.id, parts)
+    of_workspace = (Person.workspace_id, workspace.id)
+    statement = trigrams.with_words(select(Person), Person, parts, of_workspace)
     return db.session.scalars(statement.limit(FOUND + 1)).all()
-
-
-def with_words(
-    statement: Select, model: type[Person | OtherName], workspace_id: int, words: Sequence[str]
-) -> Select:
-    """`statement` over `model`, for the rows of a workspace in which every word occurs."""
-    is_sqlite = db.session.get_bind().dialect.name == "sqlite"
-    long = [word for word in words if len(word) >= GRAM] if is_sqlite else []
-    others = [_contains(model.search, word) for word in words if word not in long]
-    if not long:
-        return statement.where(model.workspace_id == workspace_id, *others)
-    match = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
-    name = f"{model.__tablename__}_search"
-    index = table(name, column("rowid"))
-    return statement.join(index, index.c.rowid == model.id).where(
-        literal_column(name).op("MATCH")(match),
-        # + 0 keeps SQLite from going through the workspace: the index of the words shall lead,
-        # row by row, until there are enough
-        model.workspace_id + 0 == workspace_id,
-        *others,
-    )
-
-
-def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    """The pattern stands in the statement itself: prepared, PostgreSQL would plan for any pattern,
-    and not use the index."""
-    escaped = "".join("\\" + letter if letter in "\\%_" else letter for letter in part)
-    pattern = bindparam(None, f"%{escaped}%", type_=Text(), literal_execute=True)
-    return text.like(pattern, escape="\\")
 
 
 def by_key(workspace: Workspace, keys: Sequence[str]) -> dict[str, Person]:

@@ -46,9 +46,12 @@ def condition(form: Form, filter: Mapping) -> ColumnElement[bool]:
 
 def search(words: str) -> ColumnElement[bool]:
     """Records in which every word occurs somewhere."""
-    return and_(
-        *(Record.search.contains(word, autoescape=True) for word in words.casefold().split()[:8])
-    )
+    return and_(*(Record.search.contains(word, autoescape=True) for word in words_of(words)))
+
+
+def words_of(search: str) -> list[str]:
+    """What is looked for, as Record.search has it."""
+    return search.casefold().split()[:8]
 
 
 def value_of(key: str) -> ColumnElement:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from webapp.accounts import auditing
 from webapp.accounts.models import User
 from webapp.extensions import db
-from webapp.forms import claiming, reading_csv, values, writing
+from webapp.forms import claiming, indexing, reading_csv, values, writing
 from webapp.forms.models import Field, FieldKind, Form, Import, ImportRow, Record, TransferStage
 from webapp.forms.reading_csv import Dialect, Line, NotCsv
 from webapp.lib import clock, stopping, texts
@@ -215,6 +215,7 @@ def _publish(kept: Import, fence: int) -> None:
         rows_total=Import.rows_done, content=b"", staging_id=None,
     )  # fmt: skip
     form, written = kept.form, count_written(kept)
+    indexing.note_all(form.id, of=kept.staging_id)
     moved = db.session.execute(
         update(Record)
         .where(Record.form_id == kept.staging_id)

@@ -1,12 +1,16 @@
 """Doorbells of imports and exports, and what the clock does for them."""
 
+import time
 from pathlib import Path
 
 from flask import current_app
 
 from webapp import queue
 from webapp.extensions import db
-from webapp.forms import exporting, importing, purging
+from webapp.forms import exporting, importing, indexing, purging
+from webapp.lib import stopping
+
+SLICE_SECONDS = 10  # an import or export may wait for its turn
 
 
 @queue.job(queue.Lane.CHORES)
@@ -21,17 +25,31 @@ def run_export(export_id: int) -> None:
     exporting.run(export_id, folder())
 
 
+@queue.job(queue.Lane.CHORES)
+def index_records() -> None:
+    """Bring the index of the search up to date. Others write meanwhile: half of the time is
+    theirs."""
+    end = time.monotonic() + SLICE_SECONDS
+    while (begin := time.monotonic()) < end and not stopping.is_asked():
+        if not indexing.index_some():
+            return
+        time.sleep(time.monotonic() - begin)
+
+
 def tick() -> None:
     """Wake for what nobody is at, end what leads nowhere, forget what is old."""
     importing.give_up_hopeless()
     exporting.give_up_hopeless()
     exporting.forget_old(folder())
     imports, exports = importing.waiting(), exporting.waiting()
+    is_behind = indexing.is_due()
     db.session.rollback()
     for import_id in imports:
         queue.wake(run_import, import_id)
     for export_id in exports:
         queue.wake(run_export, export_id)
+    if is_behind:
+        queue.wake(index_records)
 
 
 def purge_some(workspace_id: int) -> bool:

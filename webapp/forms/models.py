@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from webapp import trigrams
 from webapp.accounts.models import Workspace
 from webapp.columns import BigId, Json, UtcDateTime
 from webapp.extensions import db
@@ -210,3 +211,30 @@ class Export(Claimed, db.Model):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     form: Mapped[Form] = relationship()
+
+
+class RecordText(db.Model):
+    """What the search of a large form finds a record by: its `search` as it was when it was
+    indexed. `id` is the record's, which may have changed or gone since: StaleRecords says so."""
+
+    __tablename__ = "record_texts"
+    __table_args__ = (Index(None, "form_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    form_id: Mapped[int]
+    search: Mapped[str] = mapped_column(Text)
+
+
+class StaleRecords(db.Model):
+    """Records of a form from one id to another that were written or deleted: whoever does so notes
+    it in the same transaction, and their texts follow behind (forms.indexing)."""
+
+    __tablename__ = "stale_records"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    form_id: Mapped[int]
+    first_id: Mapped[int] = mapped_column(BigId)
+    last_id: Mapped[int] = mapped_column(BigId)
+
+
+trigrams.index_with(RecordText)

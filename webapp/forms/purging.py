@@ -6,6 +6,7 @@ from sqlalchemy import delete, func, select
 
 from webapp.accounts.models import Workspace
 from webapp.extensions import db
+from webapp.forms import indexing
 from webapp.forms.models import Export, Form, Record
 
 CHUNK = 5_000
@@ -27,6 +28,10 @@ def purge_some(workspace_id: int, folder: Path) -> bool:
         if export.path:
             (folder / export.path).unlink(missing_ok=True)
         db.session.delete(export)
-    ids = db.session.scalars(select(Record.id).where(Record.form_id.in_(forms)).limit(CHUNK)).all()
-    db.session.execute(delete(Record).where(Record.id.in_(ids)))
-    return bool(ids or exports)
+    rows = db.session.execute(
+        select(Record.form_id, Record.id).where(Record.form_id.in_(forms)).limit(CHUNK)
+    ).all()
+    for form_id in {row.form_id for row in rows}:
+        indexing.note(form_id, [row.id for row in rows if row.form_id == form_id])
+    db.session.execute(delete(Record).where(Record.id.in_([row.id for row in rows])))
+    return bool(rows or exports)

@@ -1,7 +1,6 @@
 """The records of a form as rows of its grid."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,15 +8,17 @@ from sqlalchemy import Float, Select, Text, cast, func, select
 
 from webapp.columns import folded
 from webapp.extensions import db
-from webapp.forms import filtering, grid, values
+from webapp.forms import filtering, grid, narrowing, values
 from webapp.forms.grid import Query
 from webapp.forms.models import Field, FieldKind, Form, Record, RecordChange
 from webapp.forms.sources import Column, Page, Row
 
 # above this many records a sort by a value would read them all; by age it never does
 MAX_SORTED = 100_000
-SPAN = 50_000
-PATIENCE_SECONDS = 0.5  # for one page of such a form under a filter
+# of such a form, for a page under a filter: so many records are looked at before the index of a
+# search is asked, and so many where that does not tell; twice as many by who goes on from there
+LOOK = 2_500
+SPAN = 10_000
 EXPORT_CHUNK = 1000
 _COMPARING = (FieldKind.NUMBER, FieldKind.DATE)
 
@@ -51,35 +52,23 @@ class RecordRows:
 
     def page(self, form: Form, query: Query) -> Page:
         if query.whole_filter and form.record_count > MAX_SORTED:
-            return self._look(form, query)
-        return self._page(form, query, grid.PAGE_SIZE, newest_first=True)
+            return _look(form, query)
+        ids = narrowing.narrow(form, query.search) if form.record_count > SPAN else None
+        page = self._page(form, query, grid.PAGE_SIZE, newest_first=True, ids=ids)
+        return page if ids is None else replace(page, total=_count(form, query, ids))
 
-    def _look(self, form: Form, query: Query) -> Page:
-        """A page of a large form: no index helps an arbitrary filter, so a span of records is
-        looked at after the other, until the page is full or the patience over."""
-        start, looked_at = _read_place(query.after)
-        end = time.monotonic() + PATIENCE_SECONDS
-        found: list[Record] = []
-        while True:
-            floor = _floor(form, start)
-            found += _newest(form, query, start, floor, grid.PAGE_SIZE + 1 - len(found))
-            if len(found) > grid.PAGE_SIZE:
-                rows = [_row(form, record) for record in found[: grid.PAGE_SIZE]]
-                return Page(rows, grid.make_cursor([rows[-1].id, looked_at]))
-            looked_at += SPAN
-            start = floor
-            if start is None or time.monotonic() > end:
-                break
-        rows = [_row(form, record) for record in found]
-        if start is None:
-            return Page(rows, "")
-        return Page(rows, grid.make_cursor([start, looked_at]), min(looked_at, form.record_count))
-
-    def _page(self, form: Form, query: Query, size: int, newest_first: bool) -> Page:
+    def _page(
+        self,
+        form: Form,
+        query: Query,
+        size: int,
+        newest_first: bool,
+        ids: Sequence[int] | None = None,
+    ) -> Page:
         order = [*self._order(form, query), (Record.id, newest_first)]
-        statement = select(Record, *(expression for expression, _ in order)).where(
-            Record.form_id == form.id, filtering.condition(form, query.whole_filter)
-        )
+        statement = narrowing.only(
+            select(Record, *(expression for expression, _ in order)), ids
+        ).where(Record.form_id == form.id, filtering.condition(form, query.whole_filter))
         found = db.session.execute(grid.keyset(statement, order, query.after, size)).all()
         shown, more = found[:size], len(found) > size
         return Page(
@@ -125,29 +114,78 @@ class RecordRows:
         ]
 
 
+def _look(form: Form, query: Query) -> Page:
+    """A page of a large form: no index helps an arbitrary filter, so a span of records is looked at
+    for it, unless that of a search tells which records it can find."""
+    start, before = _read_place(query.after)
+    if not before:
+        page = _span(form, query, LOOK)
+        if page.looked_at is None:
+            return page
+        ids = narrowing.narrow(form, query.search)
+        if ids is not None:
+            found = _newest(form, query, start, ids=ids)
+            more = grid.make_cursor([found[grid.PAGE_SIZE - 1].id, 0]) if _is_over(found) else ""
+            return Page(_rows(form, found), more, total=_count(form, query, ids))
+    page = _span(form, query, 2 * SPAN if before else SPAN)
+    is_behind = page.looked_at is not None and narrowing.is_behind(form, query.search)
+    return replace(page, is_behind=is_behind)
+
+
+def _span(form: Form, query: Query, size: int) -> Page:
+    """What is found among `size` records. `looked_at` is not said where the page is full, or the
+    form ends."""
+    start, before = _read_place(query.after)
+    floor = _floor(form, start, size)
+    found = _newest(form, query, start, floor)
+    rows = _rows(form, found)
+    if _is_over(found):
+        return Page(rows, grid.make_cursor([rows[-1].id, before]))
+    if floor is None:
+        return Page(rows, "")
+    looked_at = before + size
+    return Page(rows, grid.make_cursor([floor, looked_at]), min(looked_at, form.record_count))
+
+
 def _read_place(cursor: str) -> tuple[int | None, int]:
     """(the id below which to go on, how many records were looked at before)."""
     match grid.read_cursor(cursor):
-        case [int(start), int(looked_at)]:
+        case [int(start), int(looked_at)] if 0 < start < 2**63 and looked_at >= 0:
             return start, looked_at
     return None, 0
 
 
-def _floor(form: Form, start: int | None) -> int | None:
+def _floor(form: Form, start: int | None, size: int) -> int | None:
     """The id at the end of the span of records below `start`; None where the form ends before."""
-    return db.session.scalar(
-        _below(select(Record.id), form, start).order_by(Record.id.desc()).offset(SPAN - 1).limit(1)
-    )
+    ids = _below(select(Record.id), form, start).order_by(Record.id.desc())
+    return db.session.scalar(ids.offset(size - 1).limit(1))
 
 
-def _newest(form: Form, query: Query, start: int | None, floor: int | None, size: int) -> list:
-    """Up to `size` records that the query selects, below `start` and not below `floor`."""
-    statement = _below(select(Record), form, start).where(
+def _newest(
+    form: Form,
+    query: Query,
+    start: int | None,
+    floor: int | None = None,
+    ids: Sequence[int] | None = None,
+) -> Sequence[Record]:
+    """The records of a page and one more: those that the query selects, below `start` and not below
+    `floor`."""
+    statement = _below(narrowing.only(select(Record), ids), form, start).where(
         filtering.condition(form, query.whole_filter)
     )
     if floor is not None:
         statement = statement.where(Record.id >= floor)
-    return list(db.session.scalars(statement.order_by(Record.id.desc()).limit(size)))
+    return db.session.scalars(statement.order_by(Record.id.desc()).limit(grid.PAGE_SIZE + 1)).all()
+
+
+def _is_over(found: Sequence[Record]) -> bool:
+    return len(found) > grid.PAGE_SIZE
+
+
+def _count(form: Form, query: Query, ids: Sequence[int]) -> int:
+    """How many of `ids` the query selects."""
+    told = _below(narrowing.only(select(func.count(Record.id)), ids), form, None)
+    return db.session.scalar(told.where(filtering.condition(form, query.whole_filter))) or 0
 
 
 def _below(statement: Select, form: Form, start: int | None) -> Select:
@@ -167,6 +205,11 @@ def _operators(field: Field) -> tuple[str, ...]:
     return (
         ("is", "is_not", "more", "less", "empty", "filled") if field.kind in _COMPARING else usual
     )
+
+
+def _rows(form: Form, found: Sequence[Record]) -> list[Row]:
+    """Those of a page."""
+    return [_row(form, record) for record in found[: grid.PAGE_SIZE]]
 
 
 def _row(form: Form, record: Record) -> Row:

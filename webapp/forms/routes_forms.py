@@ -151,7 +151,7 @@ def delete(slug: str, form_id: int) -> Response:
         "form.deleted", workspace=workspace, by=current_user, name=form.name,
         records=form.record_count,
     )  # fmt: skip
-    db.session.delete(form)
+    writing.delete_form(form)
     db.session.commit()
     notice(f"{typed} is deleted.")
     return see_other(url_for("forms.index", slug=slug))

@@ -48,7 +48,8 @@ def grid_context(workspace: Workspace, form: Form) -> dict:
     source = sources.source_of(form)
     error = ""
     try:
-        page, total = source.page(form, query), source.count(form, query)
+        page = source.page(form, query)
+        total = source.count(form, query) if page.total is None else page.total
     except filtering.FilterError as problem:
         error, page, total = str(problem), sources.Page([], ""), 0
     columns = source.columns(form)

@@ -28,14 +28,20 @@ def search(slug: str) -> Response:
         if not source.is_searched:
             continue
         page = source.page(form, Query(search=words))
-        if page.rows:
+        if page.rows or page.looked_at:
             columns = [column for column in source.columns(form) if column.is_shown][:5]
-            has_more = bool(page.next_cursor) or len(page.rows) > SHOWN
-            found.append((form, columns, page.rows[:SHOWN], has_more))
+            found.append((form, columns, page))
     on = installing.installed(workspace)
     panels = [
         Markup(html)
         for panel in (slots.search_panels if words else [])
         if panel.plugin in on and (html := panel.render((workspace, words)))
     ]
-    return render("forms/search.html", workspace=workspace, words=words, found=found, panels=panels)
+    return render(
+        "forms/search.html",
+        workspace=workspace,
+        words=words,
+        found=found,
+        panels=panels,
+        most=SHOWN,
+    )

@@ -32,11 +32,14 @@ class Row:
 @dataclass(frozen=True)
 class Page:
     """`next_cursor` is "" on the last page. `looked_at` is said where a look at all rows would take
-    long: how many were looked at so far, this page's and those of the pages before."""
+    long: how many were looked at so far, this page's and those of the pages before. `total` is said
+    where all rows are known by the way; `is_behind` where they will be, a little later."""
 
     rows: list[Row]
     next_cursor: str
     looked_at: int | None = None
+    total: int | None = None
+    is_behind: bool = False
 
 
 class RowSource(Protocol):

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, literal, select, text, update
 
 from webapp.accounts.models import User, Workspace
 from webapp.extensions import db
+from webapp.forms import indexing
 from webapp.forms.models import Field, FieldKind, Form, Record, RecordAddress, RecordChange
 from webapp.lib import addresses, clock
 
@@ -63,11 +64,18 @@ def add_field(
     return field
 
 
+def delete_form(form: Form) -> None:
+    """Take a form and its records away, for good. Not committed."""
+    indexing.note_all(form.id)
+    db.session.delete(form)
+
+
 def delete_field(field: Field) -> None:
     """Take a field and its values away, for good. Not committed."""
     form_id, key = field.form_id, field.key
     db.session.delete(field)
     db.session.flush()
+    indexing.note_all(form_id)
     is_postgresql = db.session.get_bind().dialect.name == "postgresql"
     db.session.execute(
         text(_FORGET_POSTGRESQL if is_postgresql else _FORGET_SQLITE),
@@ -81,14 +89,15 @@ def add_records(
     """Add records with typed values by field key; set-wise, in the caller's transaction."""
     total, rest = 0, iter(rows)
     while chunk := list(islice(rest, CHUNK)):
-        _insert(form.id, chunk, email_fields(form), by, what)
+        indexing.note(form.id, _insert(form.id, chunk, email_fields(form), by, what))
         total += len(chunk)
     count_added(form, total)
     return total
 
 
 def stage_records(form: Form, staging_id: int, rows: Sequence[Mapping], by: User | None) -> None:
-    """Add records that are to be `form`'s to the hidden form `staging_id`; not counted yet."""
+    """Add records that are to be `form`'s to the hidden form `staging_id`; not counted yet, nor
+    noted for the index."""
     if rows:
         _insert(staging_id, rows, email_fields(form), by, "imported")
 
@@ -115,12 +124,14 @@ def edit_record(record: Record, values: Mapping[str, object], by: User | None) -
             [address_row(record.id, field, record.values) for field in fields],
         )
     db.session.add(_change(record.id, by, "edited", before, after))
+    indexing.note(record.form_id, [record.id])
     return True
 
 
 def delete_records(form: Form, ids: Sequence[int]) -> int:
     """Delete records of `form`; copies sent to them keep their history. Returns how many went."""
     gone = 0
+    indexing.note(form.id, ids)
     for start in range(0, len(ids), 500):
         result = db.session.execute(
             delete(Record)
@@ -171,7 +182,8 @@ def count_added(form: Form, delta: int) -> None:
 
 def _insert(
     form_id: int, rows: Sequence[Mapping], fields: Sequence[Field], by: User | None, what: str
-) -> None:
+) -> Sequence[int]:
+    """The ids that the records got."""
     now = clock.now()
     ids = db.session.scalars(
         insert(Record).returning(Record.id, sort_by_parameter_order=True),
@@ -207,6 +219,7 @@ def _insert(
             for record_id in ids
         ],
     )
+    return ids
 
 
 def _change(record_id: int, by: User | None, what: str, before: dict, after: dict) -> RecordChange:

@@ -7,7 +7,7 @@ Revises: 0013
 import sqlalchemy as sa
 from alembic import op
 
-from webapp.delivery import models_people
+from webapp import trigrams
 
 revision = "0014"
 down_revision = "0013"
@@ -43,7 +43,7 @@ def upgrade():
             "workspace_id", "address_key", name=op.f("uq_people_workspace_id_address_key")
         ),
     )
-    for statement in models_people.statements(op.get_bind().dialect.name):
+    for statement in trigrams.statements(op.get_bind().dialect.name, "people"):
         op.execute(sa.DDL(statement.replace("%", "%%")))
 
 

@@ -9,7 +9,7 @@ Revises: 0033
 import sqlalchemy as sa
 from alembic import op
 
-from webapp.delivery import models_people
+from webapp import trigrams
 
 revision = "0034"
 down_revision = "0033"
@@ -43,7 +43,7 @@ def upgrade():
         "other_names",
         ["workspace_id", "address_key", "record_id"],
     )
-    for statement in models_people.statements(op.get_bind().dialect.name, "other_names"):
+    for statement in trigrams.statements(op.get_bind().dialect.name, "other_names"):
         op.execute(sa.DDL(statement.replace("%", "%%")))
     op.execute("UPDATE bulk_emails SET introduced_to = 0, introduced_at = NULL")
 
