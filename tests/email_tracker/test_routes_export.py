@@ -83,6 +83,6 @@ def test_a_report_offers_the_file_and_the_way_back(app, cast, emails) -> None:
     jobs.exporting.run(made.id, jobs.folder())
     ready = client.get(report).text
 
-    assert "Writing row 0 of 3" in waiting
+    assert "Counting the rows" in waiting
     assert "Download Excel (XLSX)" in ready
     assert "Back to News" in ready

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import makers
+from tests.statements import said_while
 from webapp.extensions import db
 from webapp.forms import claiming, exporting, grid, writing
 from webapp.forms.models import Export, FieldKind, Form
@@ -43,6 +44,19 @@ def test_it_has_the_grids_filter_sorting_and_columns(cast, tmp_path) -> None:
     made = export(form, query, cast.bob, tmp_path)
 
     assert table(made, tmp_path) == [["Email"], ["Cy@x.test"], ["Ann@x.test"]]
+
+
+def test_what_a_search_leaves_is_counted_by_who_makes_the_file(cast, tmp_path, sign_in) -> None:
+    form = makers.make_form(cast.workspace, [(n, f"{n}@x.test") for n in ("Bo", "Ann", "Cy")])
+    made = exporting.begin(form, grid.read_text("q=ann"), cast.bob)
+    page = sign_in(cast.bob).get(f"/w/acme/data/{form.id}/exports/{made.id}").text
+    assert (made.rows_total, "Counting the rows" in page) == (0, True)
+
+    said = said_while(lambda: exporting.run(made.id, tmp_path))
+
+    assert sum("count(" in statement for statement in said) == 1
+    assert (made.rows_done, made.rows_total) == (1, 1)
+    assert exporting.begin(form, grid.read_text(""), cast.bob).rows_total == 3
 
 
 def test_formulas_are_neutralised_and_numbers_are_not(cast, tmp_path) -> None:

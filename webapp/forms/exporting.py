@@ -23,15 +23,15 @@ def begin(
     form: Form, query: grid.Query, by: User, *, kind: str = "csv", title: str = "", back: str = ""
 ) -> Export:
     """Ask for a file of what the grid shows. `kind` is one of sheets.KINDS; `title` names it and
-    `back` is the address it was asked at, where that is not the form's. Raises FilterError.
-    Commits; then wake."""
-    total = sources.source_of(form).count(form, query) or form.record_count
+    `back` is the address it was asked at, where that is not the form's. What a search or filter
+    leaves is counted by who makes the file: until then `rows_total` is 0. Commits; then wake."""
+    total = None if query.whole_filter else sources.source_of(form).count(form, query)
     settings = query.as_settings() | {
         "kind": kind if kind in sheets.KINDS else "csv",
         "title": title,
         "back": back,
     }
-    export = Export(form_id=form.id, user_id=by.id, settings=settings, rows_total=total)
+    export = Export(form_id=form.id, user_id=by.id, settings=settings, rows_total=total or 0)
     db.session.add(export)
     db.session.commit()
     return export
@@ -97,6 +97,9 @@ def _write(export_id: int, fence: int, path: Path) -> str:
     export = db.session.get_one(Export, export_id)
     form, query, kind = export.form, query_of(export), kind_of(export)
     source = sources.source_of(form)
+    if query.whole_filter:
+        claiming.keep(Export, export_id, fence, rows_total=source.count(form, query) or 0)
+        db.session.commit()
     known = source.columns(form)
     columns = [column for column in known if column.key in query.columns] or known
     rows = source.export(form, query)

@@ -13,13 +13,13 @@ from webapp import queue
 from webapp.accounts import access
 from webapp.accounts.models import Role, Workspace
 from webapp.extensions import db
-from webapp.forms import exporting, filtering, grid, importing, jobs, reading_csv, sheets, writing
+from webapp.forms import exporting, grid, importing, jobs, reading_csv, sheets, writing
 from webapp.forms.blueprint import find_form, forms
 from webapp.forms.models import Export, FieldKind, Form, Import, TransferStage
 from webapp.forms.reading_csv import Dialect, NotCsv
 from webapp.forms.routes_forms import KINDS
 from webapp.lib import clock, texts
-from webapp.web import notice, render, see_other
+from webapp.web import render, see_other
 
 
 @forms.route("/w/<slug>/data/import", methods=["GET", "POST"])
@@ -151,12 +151,8 @@ def export(slug: str, form_id: int) -> Response:
     """Ask for a file of what the grid shows."""
     workspace = access.enter(slug)
     form = find_form(form_id, workspace)
-    try:
-        query, kind = grid.read(request.args), request.form.get("kind", "csv")
-        made = exporting.begin(form, query, current_user, kind=kind)
-    except filtering.FilterError as problem:
-        notice(str(problem), "danger")
-        return see_other(url_for("forms.show", slug=slug, form_id=form.id))
+    query, kind = grid.read(request.args), request.form.get("kind", "csv")
+    made = exporting.begin(form, query, current_user, kind=kind)
     queue.wake(jobs.run_export, made.id)
     return see_other(url_for("forms.export_report", slug=slug, form_id=form.id, export_id=made.id))
 
