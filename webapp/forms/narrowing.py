@@ -20,8 +20,8 @@ def narrow(form: Form, search: str) -> list[int] | None:
     words = filtering.words_of(search)
     if not trigrams.know(words):
         return None
-    stale = indexing.stale_ids(form.id, MOST + 1)
-    if len(stale) > MOST:
+    stale = indexing.stale_ids(form.id, MOST)
+    if stale is None:
         return None
     texts = trigrams.with_words(select(RecordText.id, RecordText.form_id), RecordText, words)
     found = db.session.execute(texts.limit(MOST + 1)).all()
@@ -32,9 +32,8 @@ def narrow(form: Form, search: str) -> list[int] | None:
 
 def is_behind(form: Form, search: str) -> bool:
     """Whether it will be told once the index is brought up to date."""
-    if not trigrams.know(filtering.words_of(search)):
-        return False
-    return len(indexing.stale_ids(form.id, MOST + 1)) > MOST
+    knows = trigrams.know(filtering.words_of(search))
+    return knows and indexing.stale_ids(form.id, MOST) is None
 
 
 def only(statement: Select, ids: Sequence[int] | None) -> Select:

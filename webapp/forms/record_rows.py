@@ -17,7 +17,7 @@ from webapp.forms.sources import Column, Page, Row
 MAX_SORTED = 100_000
 # of such a form, for a page under a filter: so many records are looked at before the index of a
 # search is asked, and so many where that does not tell; twice as many by who goes on from there
-LOOK = 2_500
+LOOK = 1_000
 SPAN = 10_000
 EXPORT_CHUNK = 1000
 _COMPARING = (FieldKind.NUMBER, FieldKind.DATE)
