@@ -11,6 +11,7 @@ WORDS = {
     "address.suppression_lifted": "lifted a suppression",
     "addresses.suppressed": "suppressed whose copies failed alike",
     "addresses.suppressions_lifted": "lifted the suppressions of whose copies failed alike",
+    "addresses.import_undone": "undid an import of addresses to write to no more",
     "addresses.imported": "imported addresses to write to no more",
     "connection.bounces_saved": "changed where bounces of a connection come back",
     "connection.key_set": "set the key of a connection",

@@ -14,8 +14,10 @@ from sqlalchemy import delete, insert, select
 
 from webapp.accounts import auditing
 from webapp.accounts.models import User, Workspace
-from webapp.bulk_email.models_lists import AddressImport, AddressImportLine
+from webapp.bulk_email import undoing_imports
+from webapp.bulk_email.models_lists import AddressImport, AddressImportLine, OtherReason
 from webapp.delivery import suppressing
+from webapp.delivery.models import Suppression
 from webapp.extensions import db
 from webapp.forms import claiming, reading_csv
 from webapp.forms.models import TransferStage
@@ -66,8 +68,9 @@ def upload(
 
 
 def run(import_id: int) -> None:
-    """Bring the file in, going on where the last worker was; nothing to do is no error. Commits."""
-    claiming.work(AddressImport, import_id, _bring_in, _fail)
+    """Bring the file in, or undo that, going on where the last worker was; nothing to do is no
+    error. Commits."""
+    claiming.work(AddressImport, import_id, _go_on, _fail)
 
 
 def waiting() -> list[int]:
@@ -84,7 +87,7 @@ def tidy() -> None:
     db.session.commit()
 
 
-def latest(workspace: Workspace, most: int = 5) -> Sequence[AddressImport]:
+def latest(workspace: Workspace, most: int = 10) -> Sequence[AddressImport]:
     return db.session.scalars(
         select(AddressImport)
         .where(AddressImport.workspace_id == workspace.id)
@@ -101,6 +104,12 @@ def refused(import_id: int, after_line: int = 0, limit: int = 200) -> Sequence[A
         .order_by(AddressImportLine.line)
         .limit(limit)
     ).all()
+
+
+def _go_on(import_id: int, fence: int) -> None:
+    kept = db.session.get_one(AddressImport, import_id)
+    go = undoing_imports.go_on if kept.is_undone else _bring_in
+    go(import_id, fence)
 
 
 def _bring_in(import_id: int, fence: int) -> None:
@@ -148,10 +157,35 @@ def _keep(kept: AddressImport, chunk: Sequence[Line], fence: int) -> None:
         rows_refused=AddressImport.rows_refused + len(refused_lines),
         added=AddressImport.added + len(entries) - len(known),
     )  # fmt: skip
+    others = [values for row in known.values() if (values := _other_reason(row, kept))]
     suppressing.suppress(kept.workspace_id, entries.values())
+    if others:
+        db.session.execute(insert(OtherReason), others)
     if refused_lines[:room]:
         db.session.execute(insert(AddressImportLine), refused_lines[:room])
     db.session.commit()
+
+
+def _other_reason(there: Suppression, kept: AddressImport) -> dict | None:
+    """What is left when one of two is undone: of the reason that `there` has and that of the file,
+    the one that gives way (suppressing.suppress); None where that is no business of a file."""
+    if there.expires_at and not kept.expires_at:
+        said, import_id = there, there.import_id
+    elif there.import_id and there.import_id != kept.id:
+        said, import_id = kept, kept.id
+    else:
+        return None
+    return {
+        "suppression_id": there.id,
+        "import_id": import_id,
+        "group_id": getattr(said, "group_id", None),
+        "cause": said.cause,
+        "reason": said.reason,
+        "event_id": getattr(said, "event_id", None),
+        "created_by_id": there.created_by_id if said is there else kept.user_id,
+        "created_at": said.created_at,
+        "expires_at": said.expires_at,
+    }
 
 
 def _finish(kept: AddressImport, fence: int) -> None:
@@ -198,4 +232,5 @@ def _entry(address: str, kept: AddressImport) -> suppressing.Entry:
         kept.reason,
         created_by_id=kept.user_id,
         expires_at=kept.expires_at,
+        import_id=kept.id,
     )

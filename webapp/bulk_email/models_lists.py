@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.accounts.models import User
-from webapp.columns import UtcDateTime
+from webapp.columns import BigId, UtcDateTime
 from webapp.extensions import db
 from webapp.forms.models import Claimed, TransferStage
 from webapp.lib import clock
@@ -40,8 +40,17 @@ class AddressImport(Claimed, db.Model):
     error: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # its way back: `undo_total` addresses are gone through, `lifted` of them get mail again
+    is_undone: Mapped[bool] = mapped_column(default=False)
+    undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    undone_reason: Mapped[str] = mapped_column(String(300), default="")
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undo_total: Mapped[int] = mapped_column(default=0)
+    undo_done: Mapped[int] = mapped_column(default=0)
+    lifted: Mapped[int] = mapped_column(default=0)
 
-    by: Mapped[User | None] = relationship()
+    by: Mapped[User | None] = relationship(foreign_keys=[user_id])
+    undone_by: Mapped[User | None] = relationship(foreign_keys=[undone_by_id])
 
     @property
     def known(self) -> int:
@@ -51,6 +60,10 @@ class AddressImport(Claimed, db.Model):
     @property
     def is_over(self) -> bool:
         return self.stage in (TransferStage.FINISHED, TransferStage.FAILED)
+
+    @property
+    def is_failed(self) -> bool:
+        return self.stage == TransferStage.FAILED
 
 
 class AddressImportLine(db.Model):
@@ -64,3 +77,24 @@ class AddressImportLine(db.Model):
     line: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(String(200))
     refused: Mapped[str] = mapped_column(String(500))
+
+
+class OtherReason(db.Model):
+    """Why an address that is on the list by a file would be there without it: another file names it
+    too, or it stood there until a time. Undoing the import puts this in place of lifting."""
+
+    __tablename__ = "suppression_other_reasons"
+    __table_args__ = (Index(None, "suppression_id"), Index(None, "import_id"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    suppression_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("suppressions.id", ondelete="CASCADE")
+    )
+    import_id: Mapped[int | None]
+    group_id: Mapped[int | None]
+    cause: Mapped[str] = mapped_column(String(30))
+    reason: Mapped[str] = mapped_column(String(500))
+    event_id: Mapped[int | None] = mapped_column(BigId)
+    created_by_id: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

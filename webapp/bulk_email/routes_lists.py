@@ -10,7 +10,7 @@ from flask_security.decorators import auth_required
 
 from webapp import queue
 from webapp.accounts.models import Role, Workspace
-from webapp.bulk_email import importing_addresses, jobs, measuring
+from webapp.bulk_email import importing_addresses, jobs, measuring, undoing_imports
 from webapp.bulk_email.access import enter
 from webapp.bulk_email.models_lists import AddressImport
 from webapp.bulk_email.routes import bulk_email
@@ -19,7 +19,7 @@ from webapp.bulk_email.suppression_list import PERIODS, REASONS
 from webapp.extensions import db
 from webapp.forms import reading_csv
 from webapp.forms.reading_csv import NotCsv
-from webapp.lib import clock
+from webapp.lib import clock, texts
 from webapp.web import render, see_other
 
 
@@ -44,16 +44,24 @@ def import_suppressions(slug: str) -> Response:
     )  # fmt: skip
 
 
-@bulk_email.get("/w/<slug>/suppressions/imports/<int:list_id>")
+@bulk_email.route("/w/<slug>/suppressions/imports/<int:list_id>", methods=["GET", "POST"])
 @auth_required("session")
 def address_import(slug: str, list_id: int) -> Response:
-    """How far it is, what it added, and what it did not understand."""
+    """How far it is, what it added, and what it did not understand; a POST undoes it, or goes on
+    with undoing that was given up."""
     workspace = enter(slug, Role.ADMIN)
     kept = _find(list_id, workspace)
-    refused = importing_addresses.refused(kept.id) if kept.is_over else []
+    errors = {}
+    if request.method == "POST":
+        reason = texts.one_line(request.form.get("reason", ""), 300)
+        if reason or kept.is_undone or not kept.is_over:
+            return _undo(kept, reason)
+        errors = {"reason": "Say why; it is kept in the audit log."}
     return render(
-        "bulk_email/address_import.html", "bulk_email/_address_import.html", workspace=workspace,
-        kept=kept, refused=refused, left=_left(kept),
+        "bulk_email/address_import.html", "bulk_email/_address_import.html",
+        status=422 if errors else 200, workspace=workspace, kept=kept, errors=errors,
+        refused=importing_addresses.refused(kept.id) if kept.is_over else [], left=_left(kept),
+        active=undoing_imports.active(kept) if kept.is_over else 0,
     )  # fmt: skip
 
 
@@ -76,6 +84,19 @@ def _upload(workspace: Workspace) -> AddressImport:
     content = file.read(importing_addresses.MAX_BYTES + 1)
     why = why_of_form()
     return importing_addresses.upload(workspace, current_user, content, file.filename, why)
+
+
+def _undo(kept: AddressImport, reason: str) -> Response:
+    """A few at once, many by a worker."""
+    if kept.is_undone and kept.is_failed:
+        undoing_imports.try_again(kept)
+        queue.wake(jobs.import_addresses, kept.id)
+    elif undoing_imports.undo(kept, current_user, reason):
+        if kept.undo_total <= undoing_imports.CHUNK:
+            importing_addresses.run(kept.id)
+        else:
+            queue.wake(jobs.import_addresses, kept.id)
+    return see_other(request.path)
 
 
 def _find(list_id: int, workspace: Workspace) -> AddressImport:

@@ -445,12 +445,20 @@ class Suppression(db.Model):
             sqlite_where=text("group_id IS NOT NULL"),
             postgresql_where=text("group_id IS NOT NULL"),
         ),
+        Index(
+            "ix_suppressions_import_id",
+            "import_id",
+            sqlite_where=text("import_id IS NOT NULL"),
+            postgresql_where=text("import_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     # of those who were put here together, and are lifted together
     group_id: Mapped[int | None]
+    # the file because of which alone it is here
+    import_id: Mapped[int | None]
     address: Mapped[str] = mapped_column(String(320))
     address_key: Mapped[str] = mapped_column(String(320))
     cause: Mapped[str] = mapped_column(String(30))

@@ -26,7 +26,7 @@ EXPIRED = "Its time was over"
 @dataclass(frozen=True)
 class Entry:
     """An address to suppress, and why. `event_id` is what proved it; without `expires_at` it is for
-    good. `group_id` is that of those who are lifted together."""
+    good. `group_id` is that of those who are lifted together, `import_id` that of a file."""
 
     address: str
     cause: Cause
@@ -35,11 +35,13 @@ class Entry:
     created_by_id: int | None = None
     expires_at: datetime | None = None
     group_id: int | None = None
+    import_id: int | None = None
 
 
 def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
     """Suppress addresses, in the caller's transaction; those on the list stay as they are, but one
-    that would expire gives way to what is for good."""
+    that would expire gives way to what is for good, and one out of a file to any other reason that
+    lasts as long: to undo the import does not lift it then."""
     rows: dict[str, tuple] = {}
     now = clock.now()
     for entry in entries:
@@ -47,7 +49,8 @@ def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
         if checked.key and checked.key not in rows:
             rows[checked.key] = (
                 *(workspace_id, checked.key, checked.address, entry.cause, entry.reason[:500]),
-                *(entry.event_id, entry.created_by_id, now, entry.expires_at, entry.group_id, ""),
+                *(entry.event_id, entry.created_by_id, now, entry.expires_at),
+                *(entry.group_id, entry.import_id, ""),
             )
     insert_each(
         db.session.connection(),
@@ -60,13 +63,15 @@ def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
 
 _SAID = (
     *("address", "cause", "reason", "event_id", "created_by_id", "created_at", "expires_at"),
-    "group_id",
+    *("group_id", "import_id"),
 )
 _COLUMNS = ("workspace_id", "address_key", *_SAID, "lifted_reason")
 _UNLESS_THERE = (
     "ON CONFLICT (workspace_id, address_key) WHERE lifted_at IS NULL DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _SAID)
     + " WHERE suppressions.expires_at IS NOT NULL AND excluded.expires_at IS NULL"
+    + " OR suppressions.import_id IS NOT NULL AND excluded.import_id IS NULL"
+    + " AND (excluded.expires_at IS NULL OR excluded.expires_at >= suppressions.expires_at)"
 )
 
 
