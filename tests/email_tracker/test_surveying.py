@@ -72,6 +72,15 @@ def test_the_trend_is_the_emails_themselves_newest_first(cast, send) -> None:
     ]
 
 
+def test_a_double_is_nobody_who_went_without(cast) -> None:
+    form = makers.make_form(cast.workspace, [("Ann", "ann@good.test"), ("Ann L.", "ann@good.test")])
+    makers.start(makers.make_email(form, makers.make_connection(cast.workspace), cast.alice))
+
+    [found] = surveying.trend(cast.workspace)
+    assert found.books.selected == 2
+    assert (found.people, found.lost, found.open) == (1, 0, 1)
+
+
 def test_a_provider_that_turns_bad_is_seen(cast, send) -> None:
     send(0)
     send(3)

@@ -39,16 +39,21 @@ class Sending:
     is_settled: bool
 
     @property
+    def people(self) -> int:
+        """The copies selected without the doubles, who got it by an earlier record."""
+        return self.books.selected - self.books.doubles
+
+    @property
     def lost(self) -> int:
-        return self.books.ended
+        return self.books.missed
 
     @property
     def open(self) -> int:
-        return self.books.selected - self.books.delivered - self.lost
+        return self.people - self.books.delivered - self.lost
 
     def share(self, number: int) -> float:
-        """`number` of its copies in per cent."""
-        return number * 100 / (self.books.selected or 1)
+        """`number` of its people in per cent."""
+        return number * 100 / (self.people or 1)
 
 
 @dataclass(frozen=True)
