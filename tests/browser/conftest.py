@@ -104,7 +104,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A person's window; a script error, a blocked resource or a 500 fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(15000)
+    page.set_default_timeout(30_000)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
     page.on(

@@ -30,7 +30,7 @@ LIVE = re.compile(r"/live/recipients\?")
 def emails(browser, installation: Installation, tmp_path_factory) -> None:
     """One email that stays unsettled, and one that settles."""
     page = browser.new_context(viewport={"width": 1280, "height": 700}).new_page()
-    page.set_default_timeout(15000)
+    page.set_default_timeout(30_000)
     folder: Path = tmp_path_factory.mktemp("csv")
     sign_in(page, installation)
     add_bulk_email(page)

@@ -92,7 +92,7 @@ OPENED = [
 def filled(browser: Browser, installation: Installation, tmp_path_factory) -> None:
     """One email sent and one draft."""
     page = browser.new_page()
-    page.set_default_timeout(15000)
+    page.set_default_timeout(30_000)
     path: Path = tmp_path_factory.mktemp("csv") / "few.csv"
     sign_in(page, installation)
     add_bulk_email(page)
@@ -112,7 +112,7 @@ def window(request, browser: Browser, installation: Installation) -> Iterator[Pa
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    page.set_default_timeout(15000)
+    page.set_default_timeout(30_000)
     sign_in(page, installation)
     yield page
     context.close()

@@ -17,7 +17,7 @@ PEOPLE = [("Ann", "ann@example.org"), ("Bo", "bo+bounce@example.org"), ("Nobody"
 def plain_page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.set_default_timeout(15000)
+    page.set_default_timeout(30_000)
     yield page
     context.close()
 
