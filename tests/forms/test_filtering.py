@@ -98,3 +98,13 @@ def test_no_other_forms_record_is_ever_selected(cast, form: Form) -> None:
     db.session.commit()
 
     assert found(form, {"any": [row("name", "is", "Bo"), row("age", "more", 0)]}) == [0, 1, 2]
+
+
+def test_who_cannot_be_written_to_is_found_by_a_field_of_addresses(form: Form) -> None:
+    writing.add_field(form, "Email", FieldKind.EMAIL)
+    rows = [{"email": "a@x.test"}, {"email": "nobody"}, {"name": "Cy"}]
+    writing.add_records(form, rows, None, "made")
+
+    assert found(form, {"all": [row("email", "unusable")]}) == [5, 6]
+    with pytest.raises(filtering.FilterError, match="Name is not a field of addresses"):
+        found(form, {"all": [row("name", "unusable")]})

@@ -1,5 +1,8 @@
 """From a file to records: all of it or nothing, whoever dies on the way."""
 
+import html
+import re
+
 import pytest
 from sqlalchemy import func, select, update
 
@@ -206,3 +209,33 @@ def test_each_field_is_suggested_once(cast, form: Form) -> None:
     assert importing.suggested_mapping(form, names, sample) == {
         0: "email", 1: "new:email", 2: "new:email", 3: "new:text"
     }  # fmt: skip
+
+
+def test_a_column_of_days_is_suggested_as_dates(form: Form) -> None:
+    rows = ("2026-03-01,2026-03-01,01.03.2026,2026-02-30", ",soon,2.3.2026,2026-02-01")
+    sample = [row.split(",") for row in rows]
+    assert list(importing.suggested_mapping(form, list("abcd"), sample).values()) == [
+        "new:date", "new:text", "new:text", "new:text",
+    ]  # fmt: skip
+
+
+def test_who_cannot_be_written_to_is_counted_and_shown(form: Form, begun, sign_in, cast) -> None:
+    rows = b"Name,Email,Second\nAnn,ann@x.test,\nBo,,\nCy,nobody,cy@x.test\nDee,at home,\nEd\n"
+    kept = begun(rows, {"0": "new:text", "1": "new:email", "2": "new:email"})
+    importing.run(kept.id)
+    assert kept.rows_unusable == 3
+
+    client = sign_in(cast.alice)
+    report = client.get(f"/w/acme/data/{form.id}/imports/{kept.id}").text
+    assert "3 records have no usable address" in report
+    link = re.search(rf'href="(/w/acme/data/{form.id}\?[^"]+unusable[^"]+)"', report)[1]
+    shown = client.get(html.unescape(link)).text
+    assert [name in shown for name in ("Ann<", "Bo<", "Cy<", "Dee<", "Ed<")] == [
+        False, True, False, True, True,
+    ]  # fmt: skip
+
+
+def test_a_form_without_addresses_says_nothing_of_them(begun) -> None:
+    kept = begun(b"Name\nAnn\n", {"0": "new:text"})
+    importing.run(kept.id)
+    assert kept.rows_unusable == 0

@@ -6,11 +6,11 @@ beside; {} is everybody. A condition is {"field": key, "op": "contains", "value"
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, Float, Select, and_, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Float, Select, and_, cast, exists, func, or_, select, true
 
 from webapp.columns import folded
 from webapp.extensions import db
-from webapp.forms.models import FieldKind, Form, Record
+from webapp.forms.models import Field, FieldKind, Form, Record, RecordAddress
 
 OPERATORS: dict[str, str] = {
     "is": "is",
@@ -21,6 +21,7 @@ OPERATORS: dict[str, str] = {
     "less": "is less than",
     "empty": "is empty",
     "filled": "is filled",
+    "unusable": "cannot be written to",
 }
 MAX_CONDITIONS = 30
 
@@ -37,8 +38,8 @@ def selected_records(form: Form, filter: Mapping, until: int | None = None) -> S
 
 def condition(form: Form, filter: Mapping) -> ColumnElement[bool]:
     """The WHERE of `filter`. Raises FilterError."""
-    kinds = {field.key: field.kind for field in form.fields}
-    clauses = [_group(kinds, filter, depth=0)]
+    fields = {field.key: field for field in form.fields}
+    clauses = [_group(fields, filter, depth=0)]
     if words := str(filter.get("search", "")).strip():
         clauses.append(search(words))
     return and_(*clauses)
@@ -61,7 +62,7 @@ def value_of(key: str) -> ColumnElement:
     return func.json_extract(Record.values, '$."' + key.replace('"', "") + '"')
 
 
-def _group(kinds: Mapping[str, str], group: Mapping, depth: int) -> ColumnElement[bool]:
+def _group(fields: Mapping[str, Field], group: Mapping, depth: int) -> ColumnElement[bool]:
     if depth > 4:
         raise FilterError("The filter is nested too deeply.")
     join = or_ if "any" in group else and_
@@ -69,20 +70,20 @@ def _group(kinds: Mapping[str, str], group: Mapping, depth: int) -> ColumnElemen
     if len(rows) > MAX_CONDITIONS:
         raise FilterError(f"A filter has at most {MAX_CONDITIONS} conditions.")
     clauses = [
-        _group(kinds, row, depth + 1) if "any" in row or "all" in row else _row(kinds, row)
+        _group(fields, row, depth + 1) if "any" in row or "all" in row else _row(fields, row)
         for row in rows
     ]
     return join(*clauses) if clauses else true()
 
 
-def _row(kinds: Mapping[str, str], row: Mapping) -> ColumnElement[bool]:
+def _row(fields: Mapping[str, Field], row: Mapping) -> ColumnElement[bool]:
     key, operator, value = row.get("field", ""), row.get("op", "is"), str(row.get("value", ""))
-    if key not in kinds:
+    if key not in fields:
         raise FilterError(f"There is no field {key} any more.")
-    column = value_of(key)
+    kind, column = fields[key].kind, value_of(key)
     text = folded(cast(column, db.Text))
     if operator in ("more", "less"):
-        return _compare(kinds[key], column, operator, value)
+        return _compare(kind, column, operator, value)
     match operator:
         case "empty":
             return or_(column.is_(None), cast(column, db.Text) == "")
@@ -93,10 +94,22 @@ def _row(kinds: Mapping[str, str], row: Mapping) -> ColumnElement[bool]:
         case "starts":
             return text.startswith(value.lower(), autoescape=True)
         case "is":
-            return _equals(kinds[key], column, text, value)
+            return _equals(kind, column, text, value)
         case "is_not":
-            return or_(column.is_(None), ~_equals(kinds[key], column, text, value))
+            return or_(column.is_(None), ~_equals(kind, column, text, value))
+        case "unusable":
+            return _has_no_address(fields[key])
     raise FilterError(f"There is no comparison {operator}.")
+
+
+def _has_no_address(field: Field) -> ColumnElement[bool]:
+    if field.kind != FieldKind.EMAIL:
+        raise FilterError(f"{field.label} is not a field of addresses.")
+    return exists().where(
+        RecordAddress.record_id == Record.id,
+        RecordAddress.field_id == field.id,
+        RecordAddress.address_key.is_(None),
+    )
 
 
 def _equals(kind: str, column, text, value: str) -> ColumnElement[bool]:

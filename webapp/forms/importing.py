@@ -14,12 +14,14 @@ from webapp.accounts import auditing
 from webapp.accounts.models import User
 from webapp.extensions import db
 from webapp.forms import claiming, indexing, reading_csv, values, writing
+from webapp.forms.grid import Query
 from webapp.forms.models import Field, FieldKind, Form, Import, ImportRow, Record, TransferStage
 from webapp.forms.reading_csv import Dialect, Line, NotCsv
 from webapp.lib import clock, stopping, texts
 
 MAX_BYTES = 50 * 1024 * 1024
 CHUNK = 1000
+SAMPLE = 200  # rows by which it is guessed what a column holds
 KEPT_FOR = timedelta(days=1)  # a file that nobody said what to do with
 NEW = "new:"  # in a mapping: make a field of this kind, named like the column
 
@@ -53,9 +55,16 @@ def suggested_mapping(form: Form, names: Sequence[str], sample: Sequence[Sequenc
         if found in mapping.values():
             found = None
         cells = [row[number] for row in sample if number < len(row) and row[number].strip()]
-        is_email = bool(cells) and sum("@" in cell for cell in cells) * 2 >= len(cells)
-        mapping[number] = found or NEW + (FieldKind.EMAIL if is_email else FieldKind.TEXT)
+        mapping[number] = found or NEW + _kind_of(cells)
     return mapping
+
+
+def _kind_of(cells: Sequence[str]) -> FieldKind:
+    """What a column seems to hold, by its filled cells."""
+    if cells and sum("@" in cell for cell in cells) * 2 >= len(cells):
+        return FieldKind.EMAIL
+    is_date = bool(cells) and all(values.is_iso_date(cell.strip()) for cell in cells)
+    return FieldKind.DATE if is_date else FieldKind.TEXT
 
 
 def begin(kept: Import, mapping: Mapping[str, str], names: Sequence[str]) -> bool:
@@ -128,6 +137,12 @@ def count_written(kept: Import) -> int:
     return kept.rows_done - kept.rows_refused
 
 
+def unusable(form: Form) -> Query:
+    """The grid's view of the records that cannot be written to."""
+    keys = [field.key for field in writing.email_fields(form)]
+    return Query(filter={"all": [{"field": key, "op": "unusable"} for key in keys]})
+
+
 def _bring_in(import_id: int, fence: int) -> None:
     kept = db.session.get_one(Import, import_id)
     content = kept.content
@@ -179,12 +194,13 @@ def _keep(kept: Import, chunk: Sequence[Line], width: int, fence: int) -> None:
             )
         else:
             accepted.append(read)
+    unusable = writing.stage_records(kept.form, kept.staging_id, accepted, by)
     claiming.keep(
         Import, kept.id, fence,
         rows_done=Import.rows_done + len(chunk),
         rows_refused=Import.rows_refused + len(refused_rows),
+        rows_unusable=Import.rows_unusable + unusable,
     )  # fmt: skip
-    writing.stage_records(kept.form, kept.staging_id, accepted, by)
     if refused_rows:
         db.session.execute(insert(ImportRow), refused_rows)
     db.session.commit()

@@ -201,10 +201,10 @@ def _sort_expression(field: Field):
 
 
 def _operators(field: Field) -> tuple[str, ...]:
+    if field.kind in _COMPARING:
+        return ("is", "is_not", "more", "less", "empty", "filled")
     usual = ("is", "is_not", "contains", "starts", "empty", "filled")
-    return (
-        ("is", "is_not", "more", "less", "empty", "filled") if field.kind in _COMPARING else usual
-    )
+    return (*usual, "unusable") if field.kind == FieldKind.EMAIL else usual
 
 
 def _rows(form: Form, found: Sequence[Record]) -> list[Row]:

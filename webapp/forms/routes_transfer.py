@@ -74,7 +74,7 @@ def map_import(slug: str, form_id: int, import_id: int) -> Response:
     if kept.stage != TransferStage.UPLOADED:
         return see_other(where)
     names, sample = reading_csv.head_and_sample(
-        kept.content, Dialect(kept.encoding, kept.delimiter)
+        kept.content, Dialect(kept.encoding, kept.delimiter), importing.SAMPLE
     )
     mapping = importing.suggested_mapping(form, names, sample)
     error = ""
@@ -117,7 +117,7 @@ def import_report(slug: str, form_id: int, import_id: int) -> Response:
     return render(
         "forms/import_report.html", "forms/_import_report.html", workspace=workspace, form=form,
         kept=kept, is_over=is_over, refused=importing.refused(kept.id) if is_over else [],
-        written=importing.count_written(kept),
+        written=importing.count_written(kept), unusable=importing.unusable(form),
     )  # fmt: skip
 
 

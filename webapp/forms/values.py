@@ -44,6 +44,17 @@ def show(field: Field, value: object) -> str:
     return str(value)
 
 
+def is_iso_date(text: str) -> bool:
+    """Whether a text can be nothing but a day: 2026-03-31."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _text(field: Field, text: str) -> str:
     return text
 

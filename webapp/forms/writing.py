@@ -5,9 +5,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from sqlalchemy import delete, func, insert, literal, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, text, update
 
 from webapp.accounts.models import User, Workspace
+from webapp.columns import Ids, is_among
 from webapp.extensions import db
 from webapp.forms import indexing
 from webapp.forms.models import Field, FieldKind, Form, Record, RecordAddress, RecordChange
@@ -95,11 +96,13 @@ def add_records(
     return total
 
 
-def stage_records(form: Form, staging_id: int, rows: Sequence[Mapping], by: User | None) -> None:
+def stage_records(form: Form, staging_id: int, rows: Sequence[Mapping], by: User | None) -> int:
     """Add records that are to be `form`'s to the hidden form `staging_id`; not counted yet, nor
-    noted for the index."""
-    if rows:
-        _insert(staging_id, rows, email_fields(form), by, "imported")
+    noted for the index. Returns how many have no address that can be written to, of a form that
+    has a field for one."""
+    fields = email_fields(form)
+    ids = _insert(staging_id, rows, fields, by, "imported") if rows else []
+    return len(ids) - _count_usable(ids) if fields else 0
 
 
 def email_fields(form: Form) -> list[Field]:
@@ -220,6 +223,15 @@ def _insert(
         ],
     )
     return ids
+
+
+def _count_usable(ids: Sequence[int]) -> int:
+    """How many of some records have an address."""
+    told = bindparam("ids", ids, Ids)
+    usable = select(RecordAddress.record_id).where(
+        is_among(RecordAddress.record_id, told), RecordAddress.address_key.is_not(None)
+    )
+    return db.session.scalar(select(func.count()).select_from(usable.distinct().subquery())) or 0
 
 
 def _change(record_id: int, by: User | None, what: str, before: dict, after: dict) -> RecordChange:
