@@ -74,6 +74,7 @@ def test_a_pause_does_not_shorten_what_a_file_put_there_for_good(cast) -> None:
 def test_who_stands_in_two_files_stays_until_both_are_undone(cast) -> None:
     first = bring_in(cast, "ann@x.test\nbo@x.test\n")
     second = bring_in(cast, "ann@x.test\n")
+    assert (undoing_imports.active(second), undoing_imports.shared(second)) == (0, 1)
 
     assert (undo(cast, first).lifted, first.undo_done) == (1, 2)
     assert makers.suppressed_addresses(cast.workspace) == ["ann@x.test"]

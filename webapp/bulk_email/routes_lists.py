@@ -62,6 +62,7 @@ def address_import(slug: str, list_id: int) -> Response:
         status=422 if errors else 200, workspace=workspace, kept=kept, errors=errors,
         refused=importing_addresses.refused(kept.id) if kept.is_over else [], left=_left(kept),
         active=undoing_imports.active(kept) if kept.is_over else 0,
+        shared=undoing_imports.shared(kept) if kept.is_over else 0,
     )  # fmt: skip
 
 

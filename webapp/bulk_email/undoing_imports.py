@@ -64,6 +64,13 @@ def active(kept: AddressImport) -> int:
     return db.session.scalar(select(func.count()).where(*_active(kept.id))) or 0
 
 
+def shared(kept: AddressImport) -> int:
+    """How many others it names that are on the list by another file, and stay by this one when that
+    is undone."""
+    found = select(func.count()).where(OtherReason.import_id == kept.id)
+    return db.session.scalar(found) or 0
+
+
 def go_on(import_id: int, fence: int) -> None:
     """Lift until nothing is left. Commits. Raises claiming.Lost."""
     while _lift_some(import_id, fence):
