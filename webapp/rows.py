@@ -1,10 +1,10 @@
-"""Many rows in one go: executemany on SQLite, one statement over unnest() on PostgreSQL.
+"""Many rows in one go: executemany on SQLite, on PostgreSQL one statement over unnest(), or COPY.
 
 SQLAlchemy's own way costs ten times as much for each row, and these run for every copy of an email.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -17,6 +17,7 @@ from webapp.extensions import db
 
 Rows = Sequence[Sequence[Any]]
 _BLOCKS = (128, 32, 8, 1)
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def insert_into(model: type[db.Model]) -> postgresql.Insert | sqlite.Insert:
@@ -90,10 +91,14 @@ def insert_new(
     """Insert those of `rows` whose first `unique` columns, whole numbers, `table` does not hold
     yet; these numbers of those that were inserted. The columns are those of a unique index, and
     the caller has locked what they speak of: ON CONFLICT would write a third more."""
-    known = _present(connection, table, columns[:unique], [row[:unique] for row in rows])
+    keys = [row[:unique] for row in rows]
+    known = _present(connection, table, columns[:unique], keys)
     new = [row for row in rows if row[:unique] not in known] if known else rows
-    insert_each(connection, table, columns, new)
-    return {row[:unique] for row in new}
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, columns, new)
+    else:
+        insert_each(connection, table, columns, new)
+    return set(keys) - known
 
 
 def _present(
@@ -118,6 +123,18 @@ def _present(
         f"SELECT {names} FROM {source} ON {' AND '.join(equal)}", parameters
     )
     return {tuple(row) for row in found}
+
+
+def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
+    """PostgreSQL's quickest way in: it plans nothing, and writes many rows at once into a page.
+    Errors are the driver's own."""
+    if not rows:
+        return
+    fields = map(_fields, _processed(connection, table, columns, rows))
+    lines = map("\t".join, zip(*fields, strict=True))
+    sql = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
+    with connection.connection.driver_connection.cursor() as cursor, cursor.copy(sql) as copy:
+        copy.write("\n".join(lines) + "\n")
 
 
 def _insert_sql(connection: Connection, table: Table, columns: Sequence[str]) -> str:
@@ -212,6 +229,21 @@ def _element(value: Any) -> str:
         return "NULL"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
+
+
+def _fields(values: Sequence[Any]) -> Iterable[str]:
+    """`values` as COPY reads them (PostgreSQL's manual, COPY, "Text Format")."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return map(str, values)
+    if kinds == {str} and (whole := "".join(values)).isprintable() and "\\" not in whole:
+        return values
+    made = {value: _field(value) for value in set(values)}
+    return [made[value] for value in values]
+
+
+def _field(value: Any) -> str:
+    return "\\N" if value is None else str(value).translate(_ESCAPED)
 
 
 def _processed(

@@ -1,14 +1,14 @@
 """Which copy a Report speaks of: by its token, by the provider's id of it, or by its address."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Row, bindparam, select
 
 from webapp.columns import Ids, is_among
-from webapp.delivery import raising, tokens
+from webapp.delivery import tokens
 from webapp.delivery.models import MatchedBy, Recipient
 from webapp.extensions import db
 from webapp.lib import addresses
@@ -33,8 +33,8 @@ class Said(NamedTuple):
 class Matched(NamedTuple):
     """What was said of a copy, and how that was found."""
 
+    copy_id: int  # whether it is there, and of the same workspace, known() tells
     said: Said
-    copy: Row  # as raising.look gives it
     by: MatchedBy
     is_conflict: bool  # a hint, no proof: it raises nothing and suppresses nobody
 
@@ -42,7 +42,7 @@ class Matched(NamedTuple):
 class Matching(NamedTuple):
     """What was said, parted by what it speaks of."""
 
-    copies: list[Matched]  # of a copy of the same workspace
+    copies: list[Matched]
     tests: list[tuple[int, Said]]  # of the test mail of that number
     unmatched: list[Said]
 
@@ -69,25 +69,27 @@ def match(said: Iterable[Said], token_key: bytes) -> Matching:
             unmatched.append(item)
     found[MatchedBy.MESSAGE_ID], nameless = _by(_ids_by_message_id, nameless)
     found[MatchedBy.ADDRESS], nameless = _by(_ids_by_address, nameless)
-    ids = {copy_id for pairs in found.values() for copy_id, _ in pairs}
-    matched, strange = _of_workspace(found, {row.id: row for row in raising.look(ids)})
-    return Matching(matched, tests, unmatched + nameless + strange)
-
-
-def _of_workspace(
-    found: Mapping[MatchedBy, Sequence[tuple[int, Said]]], copies: Mapping[int, Row]
-) -> tuple[list[Matched], list[Said]]:
-    matched, strange = [], []
+    matched: list[Matched] = []
     for by, pairs in found.items():
         others = _naming_others(pairs) if by is MatchedBy.TOKEN else set()
         is_hint = by is MatchedBy.ADDRESS
-        for place, (copy_id, item) in enumerate(pairs):
-            copy = copies.get(copy_id)
-            if copy is None or copy.workspace_id != item.workspace_id:
-                strange.append(item)
-            else:
-                matched.append(Matched(item, copy, by, is_hint or place in others))
-    return matched, strange
+        matched += [
+            Matched(copy_id, item, by, is_hint or place in others)
+            for place, (copy_id, item) in enumerate(pairs)
+        ]
+    return Matching(matched, tests, unmatched + nameless)
+
+
+def known(found: Matching, copies: Iterable[Row]) -> tuple[list[Matched], list[Said]]:
+    """What speaks of one of `copies` and comes from its workspace, and all that is not matched."""
+    owners = {copy.id: copy.workspace_id for copy in copies}
+    known, unmatched = [], list(found.unmatched)
+    for each in found.copies:
+        if owners.get(each.copy_id) == each.said.workspace_id:
+            known.append(each)
+        else:
+            unmatched.append(each.said)
+    return known, unmatched
 
 
 def _naming_others(pairs: Sequence[tuple[int, Said]]) -> set[int]:

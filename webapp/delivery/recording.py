@@ -37,16 +37,10 @@ EARLIEST = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 def said_by(arrival: Arrival, reports: Sequence[Report]) -> list[Said]:
     """The Reports of one Arrival, ready to be recorded."""
+    arrival_id, source = arrival.id, (arrival.connection_id, arrival.workspace_id)
+    source += (arrival.received_at,)
     return [
-        Said(
-            report,
-            arrival.id,
-            position,
-            arrival.connection_id,
-            arrival.workspace_id,
-            arrival.received_at,
-        )
-        for position, report in enumerate(reports)
+        Said(report, arrival_id, position, *source) for position, report in enumerate(reports)
     ]
 
 
@@ -63,24 +57,27 @@ def record_matched(found: Matching, *, only_suppress: bool = False) -> list[Said
     """As record(), of what has been matched: whoever finds that out first locks later."""
     for number, item in found.tests:
         probing.note(number, item.connection_id, item.report, item.received_at)
-    news = [_news(item) for item in found.copies]
+    ids = {each.copy_id for each in found.copies}
+    copies = raising.look(ids) if only_suppress else raising.lock(ids)
+    matched, unmatched = matching.known(found, copies)
+    news = [_news(each) for each in matched]
     if only_suppress:
         _suppress(news, are_stored=False)
         _weary(news)
-        return found.unmatched
-    copies = _locked(news)
-    gone = [each.said for each in news if each.copy_id not in copies]
-    _record([each for each in news if each.copy_id in copies] if gone else news, copies)
-    return found.unmatched + gone
+    else:
+        _record(news, {copy.id: copy for copy in copies})
+    return unmatched
 
 
 def rows_of(said: Iterable[Said], token_key: bytes) -> tuple[list[dict], list[Said]]:
     """What record() would store of them, as columns of Event, and what cannot be matched. Nothing
     is locked."""
     found = matching.match(said, token_key)
+    copies = raising.look({each.copy_id for each in found.copies})
+    matched, unmatched = matching.known(found, copies)
     now = clock.now()
-    rows = [_row(_news(item), now) for item in found.copies]
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows], found.unmatched
+    rows = [_row(_news(each), now) for each in matched]
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows], unmatched
 
 
 def record_unsubscribe(recipient: Recipient, at: datetime, topic: str = "") -> None:
@@ -101,7 +98,7 @@ def record_by_hand(said: Said, recipient_id: int) -> int | None:
     """A person says of which copy this is said: an Event with its full effect, in the caller's
     transaction. Its id; None where the copy has that Event by now."""
     [copy] = raising.lock([recipient_id])
-    news = [_news(Matched(said, copy, MatchedBy.PERSON, is_conflict=False))]
+    news = [_news(Matched(copy.id, said, MatchedBy.PERSON, is_conflict=False))]
     return next(iter(_event_ids(_record(news, {copy.id: copy})).values()), None)
 
 
@@ -118,18 +115,13 @@ class _News(NamedTuple):
 
 
 def _news(matched: Matched) -> _News:
-    said, copy, by, is_conflict = matched
+    copy_id, said, by, is_conflict = matched
     report = said.report
     at = report.happened_at
     # a provider's clock may run ahead of ours by a little, never by days
     if at is None or not EARLIEST < at < said.received_at + FUTURE:
         at = said.received_at
-    return _News(copy.id, event_key(report, at), report, at, said, by, is_conflict)
-
-
-def _locked(news: Sequence[_News]) -> dict[int, Row]:
-    """The copies that they speak of, locked: their statuses as they are now."""
-    return {row.id: row for row in raising.lock({each.copy_id for each in news})}
+    return _News(copy_id, event_key(report, at), report, at, said, by, is_conflict)
 
 
 def _record(news: Sequence[_News], copies: Mapping[int, Row]) -> list[_News]:
