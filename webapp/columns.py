@@ -1,7 +1,7 @@
 """Column types and SQL expressions that mean the same on SQLite and PostgreSQL."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,6 +87,9 @@ class Ids(TypeDecorator):
     def load_dialect_impl(self, dialect):
         is_postgresql = dialect.name == "postgresql"
         return dialect.type_descriptor(ARRAY(self.item) if is_postgresql else JSON())
+
+    def bind_processor(self, dialect) -> Callable[[Sequence[Any]], str]:
+        return array if dialect.name == "postgresql" else dump_json
 
 
 class Texts(Ids):
@@ -174,6 +177,22 @@ def _sqlite_domain(element, compiler, **kw) -> str:
 @compiles(domain_part, "postgresql")
 def _postgresql_domain(element, compiler, **kw) -> str:
     return f"split_part({compiler.process(element.clauses, **kw)}, '@', 2)"
+
+
+def array(values: Sequence[Any]) -> str:
+    """`values` as PostgreSQL writes an array (its manual, 8.15.2). The driver looks at each by
+    itself, which costs more than what the database does with it."""
+    if set(map(type, values)) == {int}:
+        return "{" + ",".join(map(str, values)) + "}"
+    made = {value: _element(value) for value in set(values)}
+    return "{" + ",".join([made[value] for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def dump_json(value: Any) -> str:

@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import JSON, Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from webapp.columns import array
 from webapp.extensions import db
 
 Rows = Sequence[Sequence[Any]]
@@ -111,7 +112,7 @@ def _present(
     if connection.dialect.name == "postgresql":
         equal = [f"{table.name}.{name} = v.c{n}" for n, name in enumerate(columns, start=1)]
         source = f"{_unnested(connection, table, columns)} JOIN {table.name}"
-        parameters = tuple([_array(values) for values in zip(*keys, strict=True)])
+        parameters = tuple([array(values) for values in zip(*keys, strict=True)])
     else:
         equal = [
             f"{table.name}.{name} = json_extract(v.value, '$[{n}]')"
@@ -179,7 +180,7 @@ def _run_at_once(
     series = _processed(connection, table, columns, rows)
     if connection.dialect.name == "postgresql":
         source = _unnested(connection, table, columns)
-        blocks = [(source, tuple([_array(values) for values in series]))]
+        blocks = [(source, tuple([array(values) for values in series]))]
     else:
         blocks = _blocks(list(zip(*series, strict=True)))
     found: list[Any] = []
@@ -213,22 +214,6 @@ def _unnested(connection: Connection, table: Table, columns: Sequence[str]) -> s
     places = ", ".join(f"%s::{kind}" for kind in kinds)
     names = ", ".join(f"c{number + 1}" for number in range(len(columns)))
     return f"unnest({places}) AS v({names})"
-
-
-def _array(values: Sequence[Any]) -> str:
-    """`values` as PostgreSQL writes an array (its manual, 8.15.2). The driver looks at each by
-    itself, which costs more than what the database does with it."""
-    if set(map(type, values)) == {int}:
-        return "{" + ",".join(map(str, values)) + "}"
-    made = {value: _element(value) for value in set(values)}
-    return "{" + ",".join([made[value] for value in values]) + "}"
-
-
-def _element(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
 
 
 def _fields(values: Sequence[Any]) -> Iterable[str]:
