@@ -22,7 +22,6 @@ _LOOK = (
     .where(is_among(_COPIES.c.id, bindparam("ids", type_=Ids)))
     .order_by(_COPIES.c.id)
 )
-_CONFLICT = frozenset({Status.DELIVERED, Status.BOUNCED})
 # {email: {status: how many more or fewer}}
 Deltas = Mapping[int, Mapping[Status, int]]
 
@@ -48,22 +47,23 @@ def raise_statuses(changes: Iterable[Change]) -> None:
 
 def raise_locked(changes: Iterable[Change], locked: Mapping[int, Row]) -> Deltas:
     """As raise_statuses, of copies that `lock` has given; the Tallies are left to the caller."""
-    best, opposed = _best(changes)
+    best, delivered, bounced = _best(changes)
     now = clock.now()
     risen, refreshed, conflicting = [], [], []
     deltas: dict[int, Counter] = defaultdict(Counter)
     for identity in sorted(best.keys() & locked.keys()):
-        row, change = locked[identity], best[identity]
-        if identity in opposed and opposed[identity] | {row.status} >= _CONFLICT:
+        _, bulk_email_id, _, held = locked[identity]
+        _, status, cause, reply, at, _ = best[identity]
+        is_delivered = held is Status.DELIVERED or identity in delivered
+        if is_delivered and (held is Status.BOUNCED or identity in bounced):
             conflicting.append((identity, True))
-        delta = deltas[row.bulk_email_id]  # the version rises either way
-        if change.status.rank > row.status.rank:
-            delta[row.status] -= 1
-            delta[change.status] += 1
-            new = (identity, change.cause, change.reply, change.status, now)
-            risen.append(new + _times(change, now))
-        elif change.status is row.status and (change.reply or change.cause):
-            refreshed.append((identity, change.cause, change.reply))
+        delta = deltas[bulk_email_id]  # the version rises either way
+        if status.rank > held.rank:
+            delta[held] -= 1
+            delta[status] += 1
+            risen.append((identity, cause, reply, status, now, *_times(status, at or now)))
+        elif status is held and (reply or cause):
+            refreshed.append((identity, cause, reply))
     columns = ("cause", "reply", "status", "changed_at", "sent_at", "delivered_at")
     kept = {name: f"coalesce({name}, {{}})" for name in ("sent_at", "delivered_at")}
     _set(columns, risen, **kept)
@@ -100,26 +100,26 @@ def look(ids: Iterable[int]) -> Sequence[Row]:
     return db.session.connection().execute(_LOOK, {"ids": sorted(ids)}).all()
 
 
-def _best(changes: Iterable[Change]) -> tuple[dict[int, Change], dict[int, set[Status]]]:
-    """({copy: the change that counts}, {copy: those statuses it was said to have of which one
-    contradicts the other})."""
+def _best(changes: Iterable[Change]) -> tuple[dict[int, Change], set[int], set[int]]:
+    """({copy: the change that counts}, the copies said to be delivered, and to have bounced)."""
     best: dict[int, Change] = {}
-    opposed: dict[int, set[Status]] = defaultdict(set)
+    delivered, bounced = set(), set()
     for change in changes:
-        identity, status = change[:2]
+        identity, status = change.recipient_id, change.status
         held = best.get(identity)
         if held is None or status.rank >= held.status.rank:
             best[identity] = change
-        if status in _CONFLICT:
-            opposed[identity].add(status)
-    return best, opposed
+        if status is Status.DELIVERED:
+            delivered.add(identity)
+        elif status is Status.BOUNCED:
+            bounced.add(identity)
+    return best, delivered, bounced
 
 
-def _times(change: Change, now: datetime) -> tuple[datetime | None, datetime | None]:
+def _times(status: Status, at: datetime) -> tuple[datetime | None, datetime | None]:
     """(sent_at, delivered_at), where there is none yet."""
-    at = change.at or now
-    accepted = change.status.rank >= Status.SENT.rank and change.status is not Status.DROPPED
-    return at if accepted else None, at if change.status is Status.DELIVERED else None
+    is_accepted = status.rank >= Status.SENT.rank and status is not Status.DROPPED
+    return at if is_accepted else None, at if status is Status.DELIVERED else None
 
 
 def _set(columns: Sequence[str], rows: Sequence[tuple], **how: str) -> None:

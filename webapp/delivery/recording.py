@@ -262,16 +262,17 @@ def _suppress(news: Iterable[_News], *, are_stored: bool) -> None:
         return
     event_ids = _event_ids([each for each, _ in ending]) if are_stored else {}
     ids = bindparam("ids", [each.copy_id for each, _ in ending], Ids)
-    written = select(Recipient.id, Recipient.address).where(is_among(Recipient.id, ids))
-    address_of = dict(db.session.execute(written).all())
+    written = select(Recipient.id, Recipient.address, Recipient.address_key)
+    copies = {row.id: row for row in db.session.execute(written.where(is_among(Recipient.id, ids)))}
     entries: dict[int, list[suppressing.Entry]] = defaultdict(list)
     for each, cause in ending:
         entries[each.said.workspace_id].append(
             suppressing.Entry(
-                address_of[each.copy_id],
+                copies[each.copy_id].address,
                 cause,
                 each.report.words,
                 event_ids.get((each.copy_id, each.key)),
+                key=copies[each.copy_id].address_key,
             )
         )
     for workspace_id in sorted(entries):

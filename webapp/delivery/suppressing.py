@@ -26,7 +26,8 @@ EXPIRED = "Its time was over"
 @dataclass(frozen=True)
 class Entry:
     """An address to suppress, and why. `event_id` is what proved it; without `expires_at` it is for
-    good. `group_id` is that of those who are lifted together, `import_id` that of a file."""
+    good. `group_id` is that of those who are lifted together, `import_id` that of a file. `key` is
+    that of a copy, whose address was checked before."""
 
     address: str
     cause: Cause
@@ -36,6 +37,7 @@ class Entry:
     expires_at: datetime | None = None
     group_id: int | None = None
     import_id: int | None = None
+    key: str | None = None
 
 
 def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
@@ -45,10 +47,13 @@ def suppress(workspace_id: int, entries: Iterable[Entry]) -> None:
     rows: dict[str, tuple] = {}
     now = clock.now()
     for entry in entries:
-        checked = addresses.check(entry.address)
-        if checked.key and checked.key not in rows:
-            rows[checked.key] = (
-                *(workspace_id, checked.key, checked.address, entry.cause, entry.reason[:500]),
+        address, key = entry.address, entry.key
+        if key is None:
+            checked = addresses.check(address)
+            address, key = checked.address, checked.key
+        if key and key not in rows:
+            rows[key] = (
+                *(workspace_id, key, address, entry.cause, entry.reason[:500]),
                 *(entry.event_id, entry.created_by_id, now, entry.expires_at),
                 *(entry.group_id, entry.import_id, ""),
             )

@@ -140,11 +140,7 @@ def _digest(arrivals: Sequence[Row], providers: Mapping[str, Provider], token_ke
 def _without_tracker(arrivals: Sequence[Row]) -> set[int]:
     """Those of their workspaces that have it switched off."""
     workspaces = {arrival.workspace_id for arrival in arrivals}
-    return {
-        number
-        for number in workspaces
-        if PLUGIN not in installing.installed(db.session.get(Workspace, number))
-    }
+    return workspaces - installing.with_plugin(PLUGIN, workspaces)
 
 
 def _mark(arrivals: Sequence[Row], off: set[int], errors: Mapping[int, str]) -> None:

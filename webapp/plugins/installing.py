@@ -1,5 +1,7 @@
 """Switching plugins on and off in a workspace. Twice, or twice at once, is once."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func, select, update
 
 from webapp.accounts import auditing
@@ -30,6 +32,18 @@ def installed(workspace: Workspace) -> set[str]:
     rows = db.session.scalars(
         select(Installation.plugin).where(
             Installation.workspace_id == workspace.id, Installation.removed_at.is_(None)
+        )
+    )
+    return set(rows)
+
+
+def with_plugin(name: str, workspace_ids: Collection[int]) -> set[int]:
+    """Those of the workspaces in which that plugin is on."""
+    rows = db.session.scalars(
+        select(Installation.workspace_id).where(
+            Installation.plugin == name,
+            Installation.workspace_id.in_(workspace_ids),
+            Installation.removed_at.is_(None),
         )
     )
     return set(rows)

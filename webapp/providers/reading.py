@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -67,6 +68,8 @@ def text(value: Any, limit: int = 2000) -> str:
     """A value as clean text of one line; "" for what is no text or number."""
     if isinstance(value, str):
         return value[:limit] if value.isprintable() else replies.clean_text(value, limit)
+    if value is None:  # most often, and the quickest to see
+        return ""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             return str(value)[:limit]
@@ -98,7 +101,7 @@ def moment(value: Any) -> datetime | None:
         except (ValueError, OverflowError):
             return _from_seconds(value)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
-    return _from_seconds(value)
+    return _from_whole(value) if type(value) is int else _from_seconds(value)
 
 
 def address(value: Any) -> str | None:
@@ -148,11 +151,11 @@ def queued_as(reply: str) -> str | None:
 
 def details(event: Mapping, named: Mapping[str, str]) -> dict:
     """{our name: clean text} of what `event` has under {their name: our name}."""
-    found = {}
-    for theirs, ours in named.items():
-        if theirs in event and (value := text(event[theirs], 1000)):
-            found[ours] = value
-    return found
+    return {
+        ours: value
+        for theirs, ours in named.items()
+        if theirs in event and (value := text(event[theirs], 1000))
+    }
 
 
 def cause_of(said: str, *, is_for_now: bool = False, default: Cause = Cause.UNKNOWN) -> Cause:
@@ -170,6 +173,11 @@ def cause_of(said: str, *, is_for_now: bool = False, default: Cause = Cause.UNKN
         rest = f"{enhanced[1]} {rest}"
     found = replies.cause_of(Reply(number, rest)) if words else Cause.UNKNOWN
     return default if found is Cause.UNKNOWN else found
+
+
+@lru_cache(maxsize=8192)  # many things are said in the same second
+def _from_whole(value: int) -> datetime | None:
+    return _from_seconds(value)
 
 
 def _from_seconds(value: Any) -> datetime | None:

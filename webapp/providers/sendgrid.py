@@ -56,7 +56,7 @@ _DETAILS = {
     "smtp-id": "message_id",
     "type": "reason",
 }
-_FAILED = (ReportKind.BOUNCED, ReportKind.BOUNCED_SOFT, ReportKind.DEFERRED)
+_FAILED = (ReportKind.BOUNCED, ReportKind.BOUNCED_SOFT, ReportKind.DEFERRED, ReportKind.DROPPED)
 
 
 def tracking_headers(token: str) -> dict[str, str]:
@@ -95,28 +95,28 @@ def _report(event: dict) -> Report:
     if native == "bounce":
         kind = _BOUNCE_TYPES.get(reason, ReportKind.BOUNCED)
     reply = reading.lines(event.get("response")) or reading.lines(event.get("reason"))
+    details = reading.details(event, _DETAILS)
+    if event.get("sg_machine_open") is True:
+        details["machine"] = "true"
     return Report(
         kind=kind,
         token=reading.token(event.get("copy"), event.get("smtp-id")),
         address=reading.text(event.get("email"), 320) or None,
         happened_at=reading.moment(event.get("timestamp")),
         # "<id>.recvd-…": only what stands before the dot is in the SMTP answer
-        provider_message_id=reading.text(event.get("sg_message_id"), 255).split(".")[0] or None,
+        provider_message_id=reading.text(event.get("sg_message_id"), 255).partition(".")[0] or None,
         provider_event_id=reading.text(event.get("sg_event_id"), 255) or None,
-        cause=_cause(kind, reason, reply),
+        cause=_cause(kind, reason, reply) if kind in _FAILED else None,
         reply=reply,
         native=native,
-        details=reading.details(event, _DETAILS)
-        | ({"machine": "true"} if event.get("sg_machine_open") is True else {}),
+        details=details,
     )
 
 
-def _cause(kind: ReportKind, reason: str, reply: str) -> Cause | None:
+def _cause(kind: ReportKind, reason: str, reply: str) -> Cause:
     if kind is ReportKind.DROPPED:
         words = f"{reason} {reply}".lower()
         return next((cause for word, cause in _DROP_CAUSES if word in words), Cause.SUPPRESSED)
-    if kind not in _FAILED:
-        return None
     if reason == "expired":
         return Cause.GAVE_UP
     return reading.cause_of(reply, is_for_now=kind is ReportKind.DEFERRED)
