@@ -6,7 +6,7 @@ SQLAlchemy's own way costs ten times as much for each row, and these run for eve
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -127,15 +127,16 @@ def _present(
 
 
 def _copy(connection: Connection, table: Table, columns: Sequence[str], rows: Rows) -> None:
-    """PostgreSQL's quickest way in: it plans nothing, and writes many rows at once into a page.
-    Errors are the driver's own."""
+    """PostgreSQL's quickest way in: it plans nothing, writes many rows at once into a page, and is
+    at work while we still write the next. Errors are the driver's own."""
     if not rows:
         return
     fields = map(_fields, _processed(connection, table, columns, rows))
     lines = map("\t".join, zip(*fields, strict=True))
     sql = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
     with connection.connection.driver_connection.cursor() as cursor, cursor.copy(sql) as copy:
-        copy.write("\n".join(lines) + "\n")
+        while some := "\n".join(islice(lines, 500)):
+            copy.write(some + "\n")
 
 
 def _insert_sql(connection: Connection, table: Table, columns: Sequence[str]) -> str:

@@ -220,35 +220,39 @@ def _fetched(proofs: Iterable[_News]) -> dict[int, list[attending.Fetched]]:
     return found
 
 
+_TOLD = {
+    ReportKind.COMPLAINED: HappeningKind.COPY_COMPLAINED,
+    ReportKind.UNSUBSCRIBED: HappeningKind.COPY_UNSUBSCRIBED,
+}
+_FACTUAL = (ReportKind.OPENED, ReportKind.CLICKED, *_TOLD)
 _FACTS = {
-    ReportKind.OPENED: ("opened_at", "open_count"),
-    ReportKind.CLICKED: ("clicked_at", "click_count"),
-    ReportKind.COMPLAINED: ("complained_at", None),
-    ReportKind.UNSUBSCRIBED: ("unsubscribed_at", None),
+    "opened_at": "coalesce(opened_at, {})",
+    "open_count": "open_count + {}",
+    "clicked_at": "coalesce(clicked_at, {})",
+    "click_count": "click_count + {}",
+    "complained_at": "coalesce(complained_at, {})",
+    "unsubscribed_at": "coalesce(unsubscribed_at, {})",
 }
 
 
 def _note_facts(proofs: Iterable[_News]) -> None:
     """Opens, clicks, complaints and unsubscribes have columns of their own, whatever the status."""
-    noted: dict[ReportKind, dict[int, list[datetime]]] = {
-        kind: defaultdict(list) for kind in _FACTS
-    }
+    noted: dict[int, dict[ReportKind, list[datetime]]] = {}
     for each in proofs:
-        if (times := noted.get(each.report.kind)) is not None:
-            times[each.copy_id].append(each.at)
-    passing_on.note_copies(HappeningKind.COPY_COMPLAINED, noted[ReportKind.COMPLAINED])
-    passing_on.note_copies(HappeningKind.COPY_UNSUBSCRIBED, noted[ReportKind.UNSUBSCRIBED])
-    connection, table = db.session.connection(), Recipient.__table__
-    for kind, (first, count) in _FACTS.items():
-        rows = [(copy_id, min(times), len(times)) for copy_id, times in noted[kind].items()]
-        how = {first: f"coalesce({first}, {{}})"}
-        if count:
-            how[count] = f"{count} + {{}}"
-            many.update_each(connection, table, ("id", first, count), sorted(rows), **how)
-        else:
-            many.update_each(
-                connection, table, ("id", first), sorted(row[:2] for row in rows), **how
-            )
+        if each.report.kind in _FACTUAL:
+            times = noted.setdefault(each.copy_id, {kind: [] for kind in _FACTUAL})
+            times[each.report.kind].append(each.at)
+    for kind, happening in _TOLD.items():
+        passing_on.note_copies(happening, [copy for copy, times in noted.items() if times[kind]])
+    rows = []
+    for copy_id in sorted(noted):
+        opened, clicked, complained, unsubscribed = [
+            (min(times, default=None), len(times)) for times in noted[copy_id].values()
+        ]
+        rows.append((copy_id, *opened, *clicked, complained[0], unsubscribed[0]))
+    many.update_each(
+        db.session.connection(), Recipient.__table__, ("id", *_FACTS), rows, **_FACTS
+    )
 
 
 def _suppress(news: Iterable[_News], *, are_stored: bool) -> None:
