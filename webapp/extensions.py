@@ -73,6 +73,14 @@ def mark_reading(value: bool) -> None:
     _only_reading.set(value)
 
 
+_PRAGMAS = (
+    *("journal_mode=wal", "synchronous=full", "foreign_keys=on", "busy_timeout=30000"),
+    # what thousands of copies touch in one transaction: a page that does not fit is written and
+    # read again, and one that was copied out of the log soon is copied again (pages of 4 KB)
+    *("cache_size=-8000", "wal_autocheckpoint=4000"),
+)
+
+
 @event.listens_for(Engine, "connect")
 def _set_up(connection, record) -> None:
     if isinstance(connection, sqlite3.Connection):
@@ -86,7 +94,7 @@ def _set_up(connection, record) -> None:
 
 def _set_up_sqlite(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see below
-    for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "busy_timeout=30000"):
+    for pragma in _PRAGMAS:
         connection.execute(f"pragma {pragma}")
     connection.create_function("fold", 1, _fold, deterministic=True)
 

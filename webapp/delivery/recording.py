@@ -39,9 +39,7 @@ def said_by(arrival: Arrival, reports: Sequence[Report]) -> list[Said]:
     """The Reports of one Arrival, ready to be recorded."""
     arrival_id, source = arrival.id, (arrival.connection_id, arrival.workspace_id)
     source += (arrival.received_at,)
-    return [
-        Said(report, arrival_id, position, *source) for position, report in enumerate(reports)
-    ]
+    return [Said(report, arrival_id, position, *source) for position, report in enumerate(reports)]
 
 
 def record(said: Iterable[Said], token_key: bytes, *, only_suppress: bool = False) -> list[Said]:
@@ -250,9 +248,7 @@ def _note_facts(proofs: Iterable[_News]) -> None:
             (min(times, default=None), len(times)) for times in noted[copy_id].values()
         ]
         rows.append((copy_id, *opened, *clicked, complained[0], unsubscribed[0]))
-    many.update_each(
-        db.session.connection(), Recipient.__table__, ("id", *_FACTS), rows, **_FACTS
-    )
+    many.update_each(db.session.connection(), Recipient.__table__, ("id", *_FACTS), rows, **_FACTS)
 
 
 def _suppress(news: Iterable[_News], *, are_stored: bool) -> None:
