@@ -218,11 +218,6 @@ def _fetched(proofs: Iterable[_News]) -> dict[int, list[attending.Fetched]]:
     return found
 
 
-_TOLD = {
-    ReportKind.COMPLAINED: HappeningKind.COPY_COMPLAINED,
-    ReportKind.UNSUBSCRIBED: HappeningKind.COPY_UNSUBSCRIBED,
-}
-_FACTUAL = (ReportKind.OPENED, ReportKind.CLICKED, *_TOLD)
 _FACTS = {
     "opened_at": "coalesce(opened_at, {})",
     "open_count": "open_count + {}",
@@ -231,23 +226,30 @@ _FACTS = {
     "complained_at": "coalesce(complained_at, {})",
     "unsubscribed_at": "coalesce(unsubscribed_at, {})",
 }
+_NO_FACTS = (None, 0, None, 0, None, None)
+_PLACES = {  # in those, of when it happened first
+    ReportKind.OPENED: 0,
+    ReportKind.CLICKED: 2,
+    ReportKind.COMPLAINED: 4,
+    ReportKind.UNSUBSCRIBED: 5,
+}
 
 
 def _note_facts(proofs: Iterable[_News]) -> None:
     """Opens, clicks, complaints and unsubscribes have columns of their own, whatever the status."""
-    noted: dict[int, dict[ReportKind, list[datetime]]] = {}
+    noted: dict[int, list] = {}
     for each in proofs:
-        if each.report.kind in _FACTUAL:
-            times = noted.setdefault(each.copy_id, {kind: [] for kind in _FACTUAL})
-            times[each.report.kind].append(each.at)
-    for kind, happening in _TOLD.items():
-        passing_on.note_copies(happening, [copy for copy, times in noted.items() if times[kind]])
-    rows = []
-    for copy_id in sorted(noted):
-        opened, clicked, complained, unsubscribed = [
-            (min(times, default=None), len(times)) for times in noted[copy_id].values()
-        ]
-        rows.append((copy_id, *opened, *clicked, complained[0], unsubscribed[0]))
+        place = _PLACES.get(each.report.kind)
+        if place is None:
+            continue
+        facts = noted.setdefault(each.copy_id, [*_NO_FACTS])
+        facts[place] = min(facts[place] or each.at, each.at)
+        if each.report.kind in attending.KINDS:
+            facts[place + 1] += 1
+    told = ((HappeningKind.COPY_COMPLAINED, 4), (HappeningKind.COPY_UNSUBSCRIBED, 5))
+    for kind, place in told:
+        passing_on.note_copies(kind, [copy for copy, facts in noted.items() if facts[place]])
+    rows = [(copy_id, *noted[copy_id]) for copy_id in sorted(noted)]
     many.update_each(db.session.connection(), Recipient.__table__, ("id", *_FACTS), rows, **_FACTS)
 
 
