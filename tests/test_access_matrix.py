@@ -43,6 +43,7 @@ NEEDS: dict[str, object] = {
     "plugins.ask_removal": ADMIN, "plugins.remove": ADMIN,
     "plugins.ask_closing": Role.OWNER, "plugins.close": Role.OWNER,
     "forms.index": VIEWER, "forms.show": VIEWER, "forms.record": VIEWER, "forms.export": VIEWER,
+    "forms.sort": VIEWER, "email_tracker.sort": VIEWER,
     "forms.export_report": VIEWER, "forms.export_file": VIEWER,
     "forms.save_view": EDITOR, "forms.delete_view": EDITOR, "forms.delete_selected": EDITOR,
     "forms.new": EDITOR, "forms.edit": EDITOR, "forms.delete_field": EDITOR,

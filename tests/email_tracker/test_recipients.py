@@ -12,6 +12,7 @@ from webapp.delivery.tallying import PARTS
 from webapp.email_tracker import recipients
 from webapp.email_tracker.recipients import RecipientQuery
 from webapp.extensions import db
+from webapp.forms import sorting
 from webapp.lib import clock
 from webapp.mail.causes import Cause
 
@@ -108,15 +109,28 @@ def test_several_statuses_are_put_together_in_one_order(bulk_email, show: str, s
     assert [copy.id for copy in of_cause] == sorted(c.id for c in found if c.id % 2 == 0)
 
 
-def test_above_the_limit_only_orders_of_an_index_are_offered() -> None:
+def test_above_the_limit_a_job_makes_the_orders_that_have_no_index() -> None:
     many = recipients.MAX_SORTED + 1
 
-    def offered(**asked: str) -> list[str]:
-        return [key for key in recipients.SORTS if RecipientQuery(**asked).may_sort(key, many)]
+    def made_by_a_job(**asked: str) -> list[str]:
+        orders = list(recipients.SORTS)
+        return [k for k in orders if RecipientQuery(sort=f"-{k}", **asked).wants_sorting(many)]
 
-    assert offered(show="bounced", sort="-name") == ["status", "changed"]
-    assert offered(cause="gave_up") == ["status"]
-    assert offered(search="ann") == offered(at="x.test") == []
-    assert RecipientQuery(search="ann").may_sort("name", many - 1)
-    assert RecipientQuery(sort="-name").fit_for(many).sort == ""
-    assert RecipientQuery(sort="-changed").fit_for(many).sort == "-changed"
+    assert made_by_a_job(show="bounced") == ["name", "address"]
+    assert made_by_a_job(cause="gave_up") == ["name", "address", "changed"]
+    assert made_by_a_job(search="ann") == made_by_a_job(at="x.test") == list(recipients.SORTS)
+    assert not RecipientQuery(sort="name").wants_sorting(many - 1)
+    assert not RecipientQuery(search="ann").wants_sorting(many)
+
+
+@pytest.mark.parametrize("asked", [{"sort": "-name"}, {"sort": "address", "show": "bounced"}])
+def test_a_job_sorts_as_a_look_at_all_copies_does(cast, bulk_email, asked: dict) -> None:
+    query = RecipientQuery(**asked)
+    order = sorting.ask(cast.workspace, recipients.asked(bulk_email.id, query))
+    sorting.run(order.id)
+
+    found, cursor = [], ""
+    while not found or cursor:
+        copies, cursor = recipients.sorted_page(order, cursor)
+        found += copies
+    assert found == all_of(bulk_email, **asked)

@@ -4,7 +4,7 @@ import pytest
 
 from tests import makers
 from webapp.extensions import db
-from webapp.forms import grid, indexing, narrowing, record_rows, writing
+from webapp.forms import grid, indexing, narrowing, record_rows, sorting, writing
 from webapp.forms.models import FieldKind, Form
 from webapp.forms.sources import Page
 
@@ -118,7 +118,36 @@ def test_a_search_that_the_index_will_tell_soon_says_so(large: Form, monkeypatch
     assert all_names(large, "q=p1@x.test") == ["P01"]
 
 
-def test_a_large_form_is_not_sorted_by_its_columns(large: Form) -> None:
-    assert not any(column.is_sortable for column in ROWS.columns(large))
-    assert all_names(large, "sort=name") == all_names(large, "")
+def sort(form: Form, query: str) -> None:
+    wanted = record_rows.asked(form, grid.read_text(query))
+    sorting.run(sorting.ask(form.workspace, wanted).id)
+
+
+def test_a_large_form_is_sorted_by_a_job(large: Form) -> None:
+    waiting = ROWS.page(large, grid.read_text("sort=-name"))
+    assert (waiting.wants_sorting, waiting.sorting) == (True, None)
+    assert names(waiting) == names(ROWS.page(large, grid.read_text("")))
+
+    sort(large, "sort=-name&sort=email&column=name")
+
+    in_order = all_names(large, "sort=-name&sort=email")
+    assert in_order == [*(f"P{n:02}" for n in range(28, -1, -1) if n % 10), *["Bo"] * 3, ""]
+    assert ROWS.page(large, grid.read_text("sort=-name&sort=email")).total == 30
+
+
+def test_what_is_sorted_is_what_the_search_and_filter_leave(large: Form) -> None:
+    query = "q=x.test&field=name&op=is&value=Bo&sort=email"
+    sort(large, query)
+
+    assert all_names(large, query) == ["Bo"] * 3
+
+
+def test_a_record_that_went_since_leaves_its_place(large: Form) -> None:
+    sort(large, "sort=name")
+    gone = [row.id for row in ROWS.page(large, grid.read_text("sort=name")).rows][:3]
+    writing.delete_records(large, gone)
+    db.session.commit()
+
+    assert names(ROWS.page(large, grid.read_text("sort=name"))) == ["Bo"]
+    assert len(all_names(large, "sort=name")) == 27
     assert ROWS.count(large, grid.read_text("q=bo")) is None

@@ -7,6 +7,7 @@ from webapp.accounts.models import Workspace
 from webapp.email_tracker import (
     jobs,
     panels,
+    recipients,
     routes_export,
     routes_people,
     routes_print,
@@ -20,7 +21,7 @@ from webapp.email_tracker.plugin import PLUGIN
 from webapp.email_tracker.routes import email_tracker
 from webapp.email_tracker.routes_following import links
 from webapp.email_tracker.stats_rows import SOURCE, StatsRows
-from webapp.forms import sources
+from webapp.forms import sorting, sources
 from webapp.plugins import catalogue, slots
 from webapp.plugins.slots import Panel, Tab
 
@@ -47,6 +48,7 @@ def init_app(app: Flask) -> None:
     """Bind this room's pages to `app`, and fill the places that others keep for it."""
     catalogue.register(PLUGIN)
     product_name = app.config["SETTINGS"].product_name
+    sorting.register(recipients.SORTED, recipients.in_order)
     sources.register(SOURCE, StatsRows(lambda: product_name))
     app.register_blueprint(hooks)
     app.register_blueprint(email_tracker)

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import current_app, render_template, request, url_for
 from markupsafe import Markup
@@ -32,9 +33,11 @@ from webapp.email_tracker import (
 )
 from webapp.email_tracker.attention import Attentions, Follows
 from webapp.email_tracker.plugin import PLUGIN, stats_form
+from webapp.email_tracker.recipients import RecipientQuery
 from webapp.email_tracker.summing_up import Figures
 from webapp.extensions import db
-from webapp.forms.models import Record, RecordAddress
+from webapp.forms import sorting
+from webapp.forms.models import Record, RecordAddress, Sorting, TransferStage
 from webapp.lib import clock
 from webapp.plugins import installing
 
@@ -182,8 +185,10 @@ def recipients_panel(bulk_email: BulkEmail) -> str:
 
 def recipients_context(bulk_email: BulkEmail) -> dict:
     tally = db.session.get(Tally, bulk_email.id)
-    query = recipients.read(request.args).fit_for(tally.selected if tally else 0)
-    copies, cursor = recipients.page(bulk_email.id, query)
+    query = recipients.read(request.args)
+    wants_sorting = query.wants_sorting(tally.selected if tally else 0)
+    order = sorting.find(recipients.asked(bulk_email.id, query)) if wants_sorting else None
+    copies, cursor = _page_of(bulk_email, query, order, wants_sorting)
     product = current_app.config["SETTINGS"].product_name
     settled = listing.is_settled(bulk_email, tally)
     books = tallying.books(tally)
@@ -198,6 +203,8 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "cursor": cursor,
         "looked_at": paging.looked_at(cursor) if len(copies) < recipients.PAGE else 0,
         "sorts": recipients.SORTS,
+        "wants_sorting": wants_sorting,
+        "sorting": order,
         "version": listing.version_of(bulk_email, tally),
         "is_live": not settled,
         "no_final_word": books.sent if settled else 0,
@@ -208,6 +215,15 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "can_edit": is_allowed(Role.EDITOR),
         "now": clock.now(),
     }
+
+
+def _page_of(
+    bulk_email: BulkEmail, query: RecipientQuery, order: Sorting | None, wants_sorting: bool
+) -> tuple[Sequence[Recipient], str]:
+    """Until a job has brought them into the order asked for, in that of the records."""
+    if order is not None and order.stage == TransferStage.FINISHED:
+        return recipients.sorted_page(order, query.after)
+    return recipients.page(bulk_email.id, replace(query, sort="") if wants_sorting else query)
 
 
 def _attention_filters(seen: Attentions, follows: Follows) -> list[tuple[str, str, int]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import ColumnElement, Select, func, select, union_all
 
@@ -12,7 +12,8 @@ from webapp.delivery.selecting import Selection
 from webapp.delivery.statuses import Status
 from webapp.email_tracker import paging
 from webapp.extensions import db
-from webapp.forms import grid
+from webapp.forms import grid, sorting
+from webapp.forms.models import Sorting
 
 PAGE = 50
 Order = list[tuple[ColumnElement, bool]]  # (expression, is descending), as grid.keyset takes it
@@ -22,8 +23,9 @@ SORTS: dict[str, tuple[str, ColumnElement]] = {
     "status": ("Status", Recipient.status),
     "changed": ("Last change", Recipient.changed_at),
 }
-# other orders read every copy of the email; above this many only those of an index are offered
+# other orders read every copy of the email; above this many a job does
 MAX_SORTED = 100_000
+SORTED = "recipients"
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,10 @@ class RecipientQuery:
         is_ordered = key in ("", "status") or (key == "changed" and not self.cause)
         return is_of_status and is_ordered and not (self.search or self.at)
 
-    def may_sort(self, key: str, copies: int) -> bool:
-        """Whether the order `key` is offered for an email of so many copies."""
-        return copies <= MAX_SORTED or replace(self, sort=key).has_index
-
-    def fit_for(self, copies: int) -> "RecipientQuery":
-        """The same in an order that is offered."""
-        return self if self.may_sort(self.sort, copies) else replace(self, sort="")
+    def wants_sorting(self, copies: int) -> bool:
+        """Whether a job brings so many copies of an email into the order asked for."""
+        is_order = self.sort.removeprefix("-") in SORTS
+        return is_order and copies > MAX_SORTED and not self.has_index
 
     def url_values(self, **changes: str) -> str:
         values = {
@@ -101,6 +100,26 @@ def page(bulk_email_id: int, query: RecipientQuery) -> tuple[Sequence[Recipient]
     shown = lines[:PAGE]
     cursor = grid.make_cursor(_plain(shown[-1][1:])) if len(lines) > PAGE else ""
     return [line[0] for line in shown], cursor
+
+
+def asked(bulk_email_id: int, query: RecipientQuery) -> sorting.Asked:
+    """What a job is asked to sort."""
+    return sorting.Asked(SORTED, bulk_email_id, query.url_values())
+
+
+def in_order(bulk_email_id: int, query: str) -> Select:
+    """The ids of an email's copies as `query` orders them."""
+    wanted = read(dict(parse_qsl(query)))
+    turns = [each.desc() if down else each.asc() for each, down in _order(wanted)]
+    return _selected(bulk_email_id, wanted).with_only_columns(Recipient.id).order_by(*turns)
+
+
+def sorted_page(order: Sorting, cursor: str) -> tuple[Sequence[Recipient], str]:
+    """As page(), of copies that a job has sorted."""
+    ids, following = sorting.page(order, cursor, PAGE)
+    found = db.session.scalars(select(Recipient).where(Recipient.id.in_(ids)))
+    copies = {copy.id: copy for copy in found}
+    return [copies[each] for each in ids if each in copies], following
 
 
 def _searched(bulk_email_id: int, query: RecipientQuery, order: Order) -> Select:

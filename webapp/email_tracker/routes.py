@@ -19,9 +19,11 @@ from webapp.bulk_email.models import BulkEmail
 from webapp.bulk_email.routes import email_context, list_context, own_panels
 from webapp.bulk_email.routes_compose import framed
 from webapp.delivery.models import Recipient, Tally
-from webapp.email_tracker import attention, panels, summing_up, timeline, wording
+from webapp.email_tracker import attention, panels, recipients, summing_up, timeline, wording
 from webapp.email_tracker.plugin import PLUGIN
 from webapp.extensions import db
+from webapp.forms import jobs as forms_jobs
+from webapp.forms import sorting
 from webapp.web import notice, render, see_other, wants_part
 
 email_tracker = Blueprint("email_tracker", __name__)
@@ -60,6 +62,18 @@ def live_recipients(slug: str, email_id: int) -> Response:
             url_for("bulk_email.show", slug=slug, email_id=email.id, panel="recipients", **values)
         )
     return Response(panels.recipients_panel(email))
+
+
+@email_tracker.post("/w/<slug>/emails/<int:email_id>/recipients/sort")
+@auth_required("session")
+def sort(slug: str, email_id: int) -> Response:
+    """Have a large email's copies brought into the order that the tab is asked for."""
+    workspace, email = enter_tracked(slug, email_id)
+    query = recipients.read(request.args)
+    asked = sorting.ask(workspace, recipients.asked(email.id, query))
+    queue.wake(forms_jobs.sort, asked.id)
+    where = url_for("bulk_email.show", slug=slug, email_id=email.id, panel="recipients")
+    return see_other(f"{where}{'&' if '?' in where else '?'}{query.url_values()}")
 
 
 @email_tracker.get("/w/<slug>/emails/<int:email_id>/live/overview")

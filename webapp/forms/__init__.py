@@ -6,11 +6,13 @@ from webapp import queue
 from webapp.forms import (
     jobs,
     purging,
+    record_rows,
     routes_forms,
     routes_grid,
     routes_records,
     routes_search,
     routes_transfer,
+    sorting,
     sources,
 )
 from webapp.forms.blueprint import forms
@@ -23,6 +25,7 @@ ROUTES = (routes_grid, routes_forms, routes_records, routes_search, routes_trans
 def init_app(app: Flask) -> None:
     """Bind the Data tab to `app`."""
     sources.register("records", RecordRows())
+    sorting.register(record_rows.SORTED, record_rows.in_order)
     app.register_blueprint(forms)
     queue.add_clock_task(jobs.tick)
     closing.add_purge(jobs.purge_some)

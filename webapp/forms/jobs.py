@@ -7,7 +7,7 @@ from flask import current_app
 
 from webapp import queue
 from webapp.extensions import db
-from webapp.forms import exporting, importing, indexing, purging
+from webapp.forms import exporting, importing, indexing, purging, sorting
 from webapp.lib import stopping
 
 SLICE_SECONDS = 10  # an import or export may wait for its turn
@@ -36,18 +36,27 @@ def index_records() -> None:
         time.sleep(time.monotonic() - begin)
 
 
+@queue.job(queue.Lane.TELLING)
+def sort(sorting_id: int) -> None:
+    """Bring many rows into an order."""
+    sorting.run(sorting_id)
+
+
 def tick() -> None:
     """Wake for what nobody is at, end what leads nowhere, forget what is old."""
+    sorting.give_up_hopeless()
     importing.give_up_hopeless()
     exporting.give_up_hopeless()
     exporting.forget_old(folder())
     imports, exports = importing.waiting(), exporting.waiting()
-    is_behind = indexing.is_due()
+    is_behind, sortings = indexing.is_due(), sorting.waiting()
     db.session.rollback()
     for import_id in imports:
         queue.wake(run_import, import_id)
     for export_id in exports:
         queue.wake(run_export, export_id)
+    for sorting_id in sortings:
+        queue.wake(sort, sorting_id)
     if is_behind:
         queue.wake(index_records)
 

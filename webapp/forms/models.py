@@ -214,6 +214,40 @@ class Export(Claimed, db.Model):
     form: Mapped[Form] = relationship()
 
 
+class Sorting(Claimed, db.Model):
+    """Many rows in an order that no index has, as they were at `as_of`: a job keeps their ids in
+    SortedRows. `what` says which rows they are and `query` in which order, as it stands in a URL;
+    `key` is the digest of both."""
+
+    __tablename__ = "sortings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[int] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    what: Mapped[str] = mapped_column(String(40))
+    of_id: Mapped[int] = mapped_column(BigId)  # of the form, or of the email
+    query: Mapped[str] = mapped_column(Text)
+    stage: Mapped[str] = mapped_column(String(20), default=TransferStage.RUNNING)
+    rows_done: Mapped[int] = mapped_column(default=0)
+    as_of: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    error: Mapped[str] = mapped_column(String(500), default="")
+
+
+class SortedRows(db.Model):
+    """The `number`-th block of a sorting's ids, eight bytes each, as one machine writes them (all
+    hosts of an installation are alike in this)."""
+
+    __tablename__ = "sorted_rows"
+
+    sorting_id: Mapped[int] = mapped_column(
+        ForeignKey("sortings.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ids: Mapped[bytes]
+
+
 class RecordText(db.Model):
     """What the search of a large form finds a record by: its `search` as it was when it was
     indexed. `id` is the record's, which may have changed or gone since: StaleRecords says so."""

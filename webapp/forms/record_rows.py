@@ -8,18 +8,19 @@ from sqlalchemy import Float, Select, Text, cast, func, select
 
 from webapp.columns import folded
 from webapp.extensions import db
-from webapp.forms import filtering, grid, narrowing, values
+from webapp.forms import filtering, grid, narrowing, sorting, values
 from webapp.forms.grid import Query
-from webapp.forms.models import Field, FieldKind, Form, Record, RecordChange
+from webapp.forms.models import Field, FieldKind, Form, Record, RecordChange, TransferStage
 from webapp.forms.sources import Column, Page, Row
 
-# above this many records a sort by a value would read them all; by age it never does
+# above this many records a job sorts by values, which reads them all; by age no one need
 MAX_SORTED = 100_000
 # of such a form, for a page under a filter: so many records are looked at before the index of a
 # search is asked, and so many where that does not tell; twice as many by who goes on from there
 LOOK = 1_000
 SPAN = 10_000
 EXPORT_CHUNK = 1000
+SORTED = "records"
 _COMPARING = (FieldKind.NUMBER, FieldKind.DATE)
 
 
@@ -30,15 +31,8 @@ class RecordRows:
     is_searched = True
 
     def columns(self, form: Form) -> list[Column]:
-        can_sort = form.record_count <= MAX_SORTED
         return [
-            Column(
-                field.key,
-                field.label,
-                field.kind,
-                is_sortable=can_sort,
-                operators=_operators(field),
-            )
+            Column(field.key, field.label, field.kind, operators=_operators(field))
             for field in form.fields
         ] + [Column("changed_at", "Last change", "moment", is_shown=False, is_sortable=False)]
 
@@ -51,6 +45,27 @@ class RecordRows:
         return db.session.scalar(select(func.count()).select_from(selected))
 
     def page(self, form: Form, query: Query) -> Page:
+        if form.record_count > MAX_SORTED and _order(form, query):
+            return self._in_order(form, query)
+        return self._page_of(form, query)
+
+    def _in_order(self, form: Form, query: Query) -> Page:
+        """A page of a large form as a job sorted it; the newest first until it has."""
+        found = sorting.find(asked(form, query))
+        if found is None or found.stage != TransferStage.FINISHED:
+            page = self._page_of(form, replace(query, sort=()))
+            return replace(page, wants_sorting=True, sorting=found)
+        ids, place = sorting.page(found, query.after, grid.PAGE_SIZE)
+        records = {
+            record.id: record
+            for record in db.session.scalars(
+                narrowing.only(select(Record), ids).where(Record.form_id == form.id)
+            )
+        }
+        rows = [_row(form, records[each]) for each in ids if each in records]
+        return Page(rows, place, total=found.rows_done, wants_sorting=True, sorting=found)
+
+    def _page_of(self, form: Form, query: Query) -> Page:
         if query.whole_filter and form.record_count > MAX_SORTED:
             return _look(form, query)
         ids = narrowing.narrow(form, query.search) if form.record_count > SPAN else None
@@ -65,7 +80,8 @@ class RecordRows:
         newest_first: bool,
         ids: Sequence[int] | None = None,
     ) -> Page:
-        order = [*self._order(form, query), (Record.id, newest_first)]
+        own = _order(form, query) if form.record_count <= MAX_SORTED else []
+        order = [*own, (Record.id, newest_first)]
         statement = narrowing.only(
             select(Record, *(expression for expression, _ in order)), ids
         ).where(Record.form_id == form.id, filtering.condition(form, query.whole_filter))
@@ -103,15 +119,30 @@ class RecordRows:
             "show": values.show,
         }
 
-    def _order(self, form: Form, query: Query) -> list:
-        if form.record_count > MAX_SORTED:
-            return []
-        fields = {field.key: field for field in form.fields}
-        return [
-            (_sort_expression(fields[key]), is_descending)
-            for key, is_descending in query.sort
-            if key in fields
-        ]
+
+def asked(form: Form, query: Query) -> sorting.Asked:
+    """What a job is asked to sort."""
+    return sorting.Asked(SORTED, form.id, replace(query, columns=()).url_values())
+
+
+def in_order(form_id: int, query: str) -> Select | None:
+    """The ids of a form's records as `query` orders them. Raises FilterError."""
+    form, read = db.session.get(Form, form_id), grid.read_text(query)
+    if form is None:
+        return None
+    order = [*_order(form, read), (Record.id, True)]
+    return filtering.selected_records(form, read.whole_filter).order_by(
+        *(expression.desc() if down else expression.asc() for expression, down in order)
+    )
+
+
+def _order(form: Form, query: Query) -> list:
+    fields = {field.key: field for field in form.fields}
+    return [
+        (_sort_expression(fields[key]), is_descending)
+        for key, is_descending in query.sort
+        if key in fields
+    ]
 
 
 def _look(form: Form, query: Query) -> Page:

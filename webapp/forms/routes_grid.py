@@ -5,10 +5,11 @@ from flask_security.core import current_user
 from flask_security.decorators import auth_required
 from sqlalchemy import select
 
+from webapp import queue
 from webapp.accounts import access, auditing
 from webapp.accounts.models import Role, Workspace
 from webapp.extensions import db
-from webapp.forms import filtering, grid, sources, writing
+from webapp.forms import filtering, grid, jobs, record_rows, sorting, sources, writing
 from webapp.forms.blueprint import find_form, forms
 from webapp.forms.grid import Query
 from webapp.forms.models import Form, View
@@ -70,6 +71,18 @@ def grid_context(workspace: Workspace, form: Form) -> dict:
         "can_edit": access.is_allowed(Role.EDITOR) and source.is_editable,
         "may_edit_views": access.is_allowed(Role.EDITOR),
     }
+
+
+@forms.post("/w/<slug>/data/<int:form_id>/sort")
+@auth_required("session")
+def sort(slug: str, form_id: int) -> Response:
+    """Have a large form's records brought into the order that the grid is asked for."""
+    workspace = access.enter(slug)
+    form = find_form(form_id, workspace, editable=True)
+    query = grid.read(request.args)
+    asked = sorting.ask(workspace, record_rows.asked(form, query))
+    queue.wake(jobs.sort, asked.id)
+    return see_other(f"{url_for('forms.show', slug=slug, form_id=form.id)}?{query.url_values()}")
 
 
 @forms.post("/w/<slug>/data/<int:form_id>/views")

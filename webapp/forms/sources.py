@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from webapp.forms.grid import Query
-from webapp.forms.models import Form
+from webapp.forms.models import Form, Sorting
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,17 @@ class Row:
 class Page:
     """`next_cursor` is "" on the last page. `looked_at` is said where a look at all rows would take
     long: how many were looked at so far, this page's and those of the pages before. `total` is said
-    where all rows are known by the way; `is_behind` where they will be, a little later."""
+    where all rows are known by the way; `is_behind` where they will be, a little later.
+    `wants_sorting`: the order asked for is made by a job; `sorting` says how far it is, and while
+    it is not finished the rows come in another order."""
 
     rows: list[Row]
     next_cursor: str
     looked_at: int | None = None
     total: int | None = None
     is_behind: bool = False
+    wants_sorting: bool = False
+    sorting: Sorting | None = None
 
 
 class RowSource(Protocol):
