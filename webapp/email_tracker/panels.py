@@ -37,7 +37,7 @@ from webapp.email_tracker.recipients import RecipientQuery
 from webapp.email_tracker.summing_up import Figures
 from webapp.extensions import db
 from webapp.forms import sorting
-from webapp.forms.models import Record, RecordAddress, Sorting, TransferStage
+from webapp.forms.models import Record, RecordAddress, Sorting
 from webapp.lib import clock
 from webapp.plugins import installing
 
@@ -205,6 +205,7 @@ def recipients_context(bulk_email: BulkEmail) -> dict:
         "sorts": recipients.SORTS,
         "wants_sorting": wants_sorting,
         "sorting": order,
+        "is_in_order": not wants_sorting or (order is not None and order.is_done),
         "version": listing.version_of(bulk_email, tally),
         "is_live": not settled,
         "no_final_word": books.sent if settled else 0,
@@ -221,7 +222,7 @@ def _page_of(
     bulk_email: BulkEmail, query: RecipientQuery, order: Sorting | None, wants_sorting: bool
 ) -> tuple[Sequence[Recipient], str]:
     """Until a job has brought them into the order asked for, in that of the records."""
-    if order is not None and order.stage == TransferStage.FINISHED:
+    if order is not None and order.is_done:
         return recipients.sorted_page(order, query.after)
     return recipients.page(bulk_email.id, replace(query, sort="") if wants_sorting else query)
 

@@ -234,6 +234,10 @@ class Sorting(Claimed, db.Model):
     as_of: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     error: Mapped[str] = mapped_column(String(500), default="")
 
+    @property
+    def is_done(self) -> bool:
+        return self.stage == TransferStage.FINISHED
+
 
 class SortedRows(db.Model):
     """The `number`-th block of a sorting's ids, eight bytes each, as one machine writes them (all

@@ -10,7 +10,7 @@ from webapp.columns import folded
 from webapp.extensions import db
 from webapp.forms import filtering, grid, narrowing, sorting, values
 from webapp.forms.grid import Query
-from webapp.forms.models import Field, FieldKind, Form, Record, RecordChange, TransferStage
+from webapp.forms.models import Field, FieldKind, Form, Record, RecordChange
 from webapp.forms.sources import Column, Page, Row
 
 # above this many records a job sorts by values, which reads them all; by age no one need
@@ -52,7 +52,7 @@ class RecordRows:
     def _in_order(self, form: Form, query: Query) -> Page:
         """A page of a large form as a job sorted it; the newest first until it has."""
         found = sorting.find(asked(form, query))
-        if found is None or found.stage != TransferStage.FINISHED:
+        if found is None or not found.is_done:
             page = self._page_of(form, replace(query, sort=()))
             return replace(page, wants_sorting=True, sorting=found)
         ids, place = sorting.page(found, query.after, grid.PAGE_SIZE)

@@ -45,6 +45,11 @@ class Page:
     wants_sorting: bool = False
     sorting: Sorting | None = None
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the rows come in the order asked for."""
+        return not self.wants_sorting or (self.sorting is not None and self.sorting.is_done)
+
 
 class RowSource(Protocol):
     """What a form's grid, filters, views, export and record page go through.
