@@ -3,12 +3,13 @@ falls. Events that no longer hold are superseded, new ones stored, what follows 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import BindParameter, bindparam, insert, select
 
+from webapp.columns import Ids, is_among
 from webapp.delivery import (
     parking,
     raising,
@@ -116,17 +117,7 @@ def _with_owners(arrivals: Iterable[Arrival], rows: Sequence[dict]) -> dict[Pair
     by_pair: dict[Pair, list[dict]] = defaultdict(list)
     for row in rows:
         by_pair[row["recipient_id"], row["key"]].append(row)
-    owners: dict[Pair, int | None] = {}
-    pairs = list(by_pair)
-    for start in range(0, len(pairs), 500):
-        some = pairs[start : start + 500]
-        stored = db.session.execute(
-            select(Event.recipient_id, Event.key, Event.arrival_id).where(
-                Event.recipient_id.in_({recipient_id for recipient_id, _ in some}),
-                Event.key.in_({key for _, key in some}),
-            )
-        )
-        owners |= {(row.recipient_id, row.key): row.arrival_id for row in stored}
+    owners = _owners(by_pair)
     ours = {arrival.id for arrival in arrivals}
     chosen: dict[Pair, dict] = {}
     for pair, candidates in by_pair.items():
@@ -135,6 +126,21 @@ def _with_owners(arrivals: Iterable[Arrival], rows: Sequence[dict]) -> dict[Pair
             own = [row for row in candidates if row["arrival_id"] == owner]
             chosen[pair] = (own or candidates)[0]
     return chosen
+
+
+def _owners(pairs: Collection[Pair]) -> dict[Pair, int | None]:
+    """The Arrival that brought each Event there is of these."""
+    stored = db.session.execute(
+        select(Event.recipient_id, Event.key, Event.arrival_id).where(
+            is_among(Event.recipient_id, _ids({recipient_id for recipient_id, _ in pairs})),
+            is_among(Event.key, _ids({key for _, key in pairs})),
+        )
+    )
+    return {(row.recipient_id, row.key): row.arrival_id for row in stored}
+
+
+def _ids(ids: Iterable[int]) -> BindParameter:
+    return bindparam(None, sorted(ids), Ids)
 
 
 def _differs(event: Event, row: dict) -> bool:
@@ -195,10 +201,13 @@ def _statuses(ids: Sequence[int]) -> dict:
 
 def _insert(rows: Sequence[dict]) -> list[tuple[int, dict]]:
     """(id, row) of each Event stored; rows have different pairs, which no Event has by now."""
-    return [
-        (db.session.execute(insert(Event).values(row).returning(Event.id)).scalar_one(), row)
-        for row in sorted(rows, key=lambda row: (row["recipient_id"], row["key"]))
-    ]
+    if not rows:
+        return []
+    rows = sorted(rows, key=lambda row: (row["recipient_id"], row["key"]))
+    ids = insert(Event).returning(Event.id, sort_by_parameter_order=True)
+    # without the option SQLAlchemy parts them by which of their values are NULL
+    stored = db.session.scalars(ids, rows, execution_options={"render_nulls": True})
+    return list(zip(stored, rows, strict=True))
 
 
 def _suppresses(kind: str, cause: str | None) -> bool:
