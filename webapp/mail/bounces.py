@@ -104,9 +104,24 @@ def _by_flufl(raw: bytes, letter: Letter) -> list[Finding]:
 
 
 def _guess(letter: Letter) -> list[Finding]:
-    """Only of a server's, or what returns a mail: any letter about mail would name somebody."""
-    is_server_s = _is_daemon(letter.first("from").lower()) or letter.attached
+    """Only of a server's, or what returns a mail: any letter about mail would name somebody, and so
+    would a postmaster's own, which greets."""
+    daemon = _is_daemon(letter.first("from").lower())
+    is_own_letter = daemon == 2 and _greets(letter) and not _is_about_failure(letter)
+    is_server_s = (daemon and not is_own_letter) or letter.attached
     return reading_prose.guess(letter) if is_server_s else []
+
+
+def _greets(letter: Letter) -> bool:
+    return notice_words.GREETINGS.search(letter.text[:8000]) is not None
+
+
+def _is_about_failure(letter: Letter) -> bool:
+    return notice_words.SUBJECTS.search(_subject(letter)) is not None
+
+
+def _subject(letter: Letter) -> str:
+    return letter.first("subject").lower()[:300]
 
 
 def _delayed(found: Finding) -> Finding:
@@ -124,13 +139,13 @@ def _points(letter: Letter) -> int:
     with what enclosed. _ENOUGH are enough."""
     if letter.report_type == "delivery-status":
         return _ENOUGH
-    sender, subject = letter.first("from").lower(), letter.first("subject").lower()[:300]
+    sender, subject = letter.first("from").lower(), _subject(letter)
     text = " ".join(letter.text[:8000].lower().split())
     failed = bool(letter.headers.get("x-failed-recipients"))
     says_so = notice_words.FAILURES.search(text) or notice_words.DELAYS.search(text)
     has_words = bool(says_so) or failed
     has_codes = bool(codes.reply_codes(text) or codes.enhanced_codes(text))
-    daemon, has_subject = _is_daemon(sender), bool(notice_words.SUBJECTS.search(subject))
+    daemon, has_subject = _is_daemon(sender), _is_about_failure(letter)
     if not (has_words or has_codes or (daemon and has_subject)):
         is_plain = daemon == 3 and reading_prose.names_somebody(letter)
         return _ENOUGH if is_plain else 0  # in whatever language
@@ -142,7 +157,7 @@ def _points(letter: Letter) -> int:
     against = 0 if daemon == 3 else _is_personal(letter, subject, returns=bool(daemon))
     against += 2 * (not daemon and subject.startswith(("[", "(")))  # a list's, a ticket's
     against += not (daemon or letter.attached or "@" in text)  # of whom should it speak?
-    if not letter.attached and notice_words.GREETINGS.search(letter.text[:8000]):
+    if not letter.attached and _greets(letter):
         # a person tells of what came back; a postmaster's own letter has neither subject nor number
         against += 2 * (not daemon) + (daemon == 2 and not (has_subject or has_codes))
     against += 4 * ("list-unsubscribe" in letter.headers and not (daemon or letter.attached))

@@ -36,13 +36,14 @@ SUBJECTS = _any(
     r"failed (to deliver|mail|deliver|transaction|message)|no such user|mailbox (is )?(full|not"
     r"|un)|did ?n.t reach"
     r"|not accepted",
-    r"unzustellbar|nicht zugestellt|zustell|fehler|échec|non (remis|distribu)|avis de non",
+    r"unzustellbar|nicht zugestellt|zustell|fehler|[ée]chec|non (remis|distribu)|avis de non",
     r"no se (pudo|puede|ha)|error de entrega|fallo|devuelto|n[aã]o (entreg|p[oô]de)|falha|devolv",
     r"mancat[ao] (consegna|recapito)|impossibile|onbestelbaar|niet (bezorgd|afgeleverd)",
     r"недостав|не (доставлен|удается достав)|(сбой|ошибка) (достав|отправ)|возвра|退信|投递|无法"
     r"|送信(でき|不能|エラー|失敗)|配信(でき|不能"
     r"|エラー|失敗)",
-    r"配送(でき|不能|エラー|失敗)|エラー|不達|返送|전송 실패|배달되지|niedostarcz|zwrot|leverans",
+    r"配送(でき|不能|エラー|失敗)|エラー|不達|返送|전송 실패|배달되지|niedostarcz|zwrot|leverans"
+    r"|returner[ae][td]",
     r"nezdařil|nedoruč|doručit|levering|levere[st]\b|toimit(us|et|tam)|kézbesít|iletileme",
     r"teslim edil",
     r"livrat|không (gửi|thể)|не доставлено|повернен|δεν παραδόθηκε|παράδοση|לא ניתן למסירה",
@@ -70,13 +71,15 @@ FAILURES = _any(
     r"mailbox (is )?full|recipient\w*( \w+){0,4} (fail|reject|not|invalid|unknown)|fehlgeschlagen",
     r"failed address|unknown host|exceeds allowed|error-for|remote host said|smtp error"
     r"|unzustellbar|nicht zugestellt|konnte.{0,60}nicht",
-    r"n'a pas (pu|été)|ne peut|échec|impossible|no (se )?(ha |pudo|puede|fue|pudimos|hemos)",
+    r"n'a pas (pu|été)|ne peut|échec|a échoué|impossible"
+    r"|no (se )?(ha |pudo|puede|fue|pudimos|hemos)",
     r"n[aã]o (p[oô]de|foi|pode)|non (è|e'|e|ha) (stato|possibile|potuto)|impossibile|mancata",
     r"niet (bezorgd|worden|afgeleverd)|не (удалось|удается|может|был|доставлен)|сбой достав|ошибк"
     r"|невозможно",
     r"でき(ません|な)|失敗|届き?(ません|かなかった)|エラー|宛先不明|配達|无法|失败|退回|被退"
     r"|不存在|실패",
-    r"kunne? (inte|ikke) (bli )?lever|mislyk(ke)?[dt]es|gick inte att leverera"
+    r"kunne? (inte|ikke) (bli )?lever|(har|er) (blivit )?returner"
+    r"|mislyk(ke)?[dt]es|gick inte att leverera"
     r"|ei (voitu|onnistunut)|nepodařilo|nezdařil|nelze doruč|nie (można|udało)|nie powiod"
     r"|nem sikerült|kézbesíthetetlen",
     r"(teslim|iletil)\w* ?(edil)?eme|nu a putut fi|nelivrat|không (thể|gửi)|не (вдалос|вдалося)",

@@ -325,8 +325,8 @@ PLAIN: list[tuple[Cause, tuple[str, ...]]] = [
             r"|n[aã]o (existe|encontrad)|inv[aá]lid)",
             r"(utente|destinatario|casella|indirizzo)\w*.{0,40}(sconosciut|inesistente|non (esiste"
             r"|trovat)|errat)",
-            r"(gebruiker|ontvanger|adres|mailbox)\w*.{0,30}(onbekend|bestaat niet)|onbekende (gebr"
-            r"|ontv)",
+            r"(gebruiker|ontvanger|adres|mailbox|postvak|postbus)\w*.{0,30}(onbekend|bestaat niet)"
+            r"|onbekende (gebr|ontv)",
             r"宛先不明|存在しま|存在しな|見つか(り|ら)|該当(する|の)?ユーザ|宛先.{0,12}(間違|誤"
             r"|不明|ありません)",
             r"(пользовател|адресат|ящик|адрес)\w*.{0,40}(не (найден|существует|известен)|неизвест"
