@@ -70,20 +70,31 @@ def with_words(
     """`statement` over `model`, for the rows in which every word occurs; `of` (a column, the value
     it has) leaves out those of others."""
     is_sqlite = db.session.get_bind().dialect.name == "sqlite"
-    long = [word for word in words if len(word) >= GRAM] if is_sqlite else []
-    others = [_contains(model.search, word) for word in words if word not in long]
+    grams = _grams(words) if is_sqlite else []
+    others = [_contains(model.search, word) for word in words]
     if of is not None:
         # + 0 keeps SQLite from going through all that are of the same: the index of the words
         # shall lead, row by row, until there are enough
-        others.append((of[0] + 0 if long else of[0]) == of[1])
-    if not long:
+        others.append((of[0] + 0 if grams else of[0]) == of[1])
+    if not grams:
         return statement.where(*others)
-    match = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
+    match = " AND ".join('"' + gram.replace('"', '""') + '"' for gram in grams)
     name = f"{model.__tablename__}_search"
     index = table(name, column("rowid"))
     return statement.join(index, index.c.rowid == model.id).where(
         literal_column(name).op("MATCH")(match), *others
     )
+
+
+def _grams(words: Sequence[str]) -> list[str]:
+    """Every other one: a whole word as a phrase is more work, and the few rows that have the grams,
+    but not the word, are looked at."""
+    found: dict[str, None] = {}
+    for word in words:
+        last = len(word) - GRAM
+        places = [*range(0, last, 2), last] if last >= 0 else []
+        found |= dict.fromkeys(word[place : place + GRAM] for place in places)
+    return list(found)
 
 
 def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:

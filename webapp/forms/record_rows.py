@@ -68,9 +68,9 @@ class RecordRows:
     def _page_of(self, form: Form, query: Query) -> Page:
         if query.whole_filter and form.record_count > MAX_SORTED:
             return _look(form, query)
-        ids = narrowing.narrow(form, query.search) if form.record_count > SPAN else None
+        ids = _told(form, query) if form.record_count > SPAN else None
         page = self._page(form, query, grid.PAGE_SIZE, newest_first=True, ids=ids)
-        return page if ids is None else replace(page, total=_count(form, query, ids))
+        return page if ids is None else replace(page, total=len(ids))
 
     def _page(
         self,
@@ -153,14 +153,26 @@ def _look(form: Form, query: Query) -> Page:
         page = _span(form, query, LOOK)
         if page.looked_at is None:
             return page
-        ids = narrowing.narrow(form, query.search)
+        ids = _told(form, query)
         if ids is not None:
-            found = _newest(form, query, start, ids=ids)
+            rest = [each for each in ids if start is None or each < start]
+            found = _newest(form, query, start, ids=rest[: grid.PAGE_SIZE + 1])
             more = grid.make_cursor([found[grid.PAGE_SIZE - 1].id, 0]) if _is_over(found) else ""
-            return Page(_rows(form, found), more, total=_count(form, query, ids))
+            return Page(_rows(form, found), more, total=len(ids))
     page = _span(form, query, 2 * SPAN if before else SPAN)
     is_behind = page.looked_at is not None and narrowing.is_behind(form, query.search)
     return replace(page, is_behind=is_behind)
+
+
+def _told(form: Form, query: Query) -> Sequence[int] | None:
+    """The ids of all records that the query selects, the newest first, where the index of a search
+    tells them."""
+    ids = narrowing.narrow(form, query.search)
+    if ids is None:
+        return None
+    statement = _below(narrowing.only(select(Record.id), ids), form, None)
+    statement = statement.where(filtering.condition(form, query.whole_filter))
+    return db.session.scalars(statement.order_by(Record.id.desc())).all()
 
 
 def _span(form: Form, query: Query, size: int) -> Page:
@@ -211,12 +223,6 @@ def _newest(
 
 def _is_over(found: Sequence[Record]) -> bool:
     return len(found) > grid.PAGE_SIZE
-
-
-def _count(form: Form, query: Query, ids: Sequence[int]) -> int:
-    """How many of `ids` the query selects."""
-    told = _below(narrowing.only(select(func.count(Record.id)), ids), form, None)
-    return db.session.scalar(told.where(filtering.condition(form, query.whole_filter))) or 0
 
 
 def _below(statement: Select, form: Form, start: int | None) -> Select:
